@@ -1,0 +1,56 @@
+"""`roundtable migrate` and `draft-migration`: the tables of the services."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy import SERVICES
+from deploy import migrate as migrations
+from deploy.embedded import Postgres
+from deploy.home import Home, free_port, new_password
+from deploy.programs import running
+
+
+def migrate() -> None:
+    """Bring the database up to date: roles, schemas and tables. `up` does it too; twice does no harm.
+
+    Works on ROUNDTABLE_DATABASE_URL (the administrator's address) when it is set, else on what runs on this machine.
+    """
+    home = Home(Path(os.environ.get("ROUNDTABLE_HOME", ".roundtable")))
+    address = os.environ.get("ROUNDTABLE_DATABASE_URL") or home.noted().get("postgres", {}).get("admin_dsn")
+    if not address:
+        typer.echo("No database: set ROUNDTABLE_DATABASE_URL, or start one with: roundtable up", err=True)
+        raise typer.Exit(1)
+    home.make()
+    passwords = {service: home.passwords()["postgres"][service] for service in SERVICES}
+    for applied in asyncio.run(migrations.migrate(address, passwords)):
+        typer.echo(f"migrated {applied}")
+    typer.echo("The database is up to date.")
+
+
+def draft_migration(
+    service: Annotated[str, typer.Argument(help="The service whose tables changed.")],
+    says: Annotated[str, typer.Argument(help="What the migration does, in a few words: 'add end codes'.")],
+) -> None:
+    """Write the next migration of a service from what its tables.py says now; read it before you keep it.
+
+    Uses a PostgreSQL of its own, for a moment. For instance: roundtable draft-migration sites "add readiness"
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = Postgres(folder / "postgres", free_port(), new_password(), {"fsync": "off"})
+        with running(server.program(), folder / "log"):
+            path = asyncio.run(_draft(server.dsn("roundtable"), service, says))
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", path], check=False)  # noqa: S603 - our own tool
+    typer.echo(path)
+
+
+async def _draft(admin_dsn: str, service: str, says: str) -> Path:
+    await migrations.migrate(admin_dsn, {})
+    return await migrations.draft(admin_dsn, service, says)

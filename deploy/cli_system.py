@@ -1,0 +1,194 @@
+"""`roundtable up`, `demo`, `status`, `down`: the system of this machine."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from deploy import PORT_OFFSETS, CannotRunError
+from deploy.home import LOOPBACK, Home
+from deploy.programs import answers
+
+if TYPE_CHECKING:  # loaded only by the commands that start something, so that `roundtable status` is fast
+    from deploy.system import System
+
+READY = "Ready after"
+NOTHING_RUNS: dict[str, object] = {"processes": [], "postgres": {}, "nats": {}}
+
+
+def up(
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Come back once everything is ready.")] = False,
+) -> None:
+    """Start everything on this machine and keep it running until Ctrl-C.
+
+    PostgreSQL, NATS, a token issuer, and an api and a worker for every service. What dies is started again. To use
+    servers of your own, set ROUNDTABLE_DATABASE_URL and ROUNDTABLE_NATS_URL to their administrators' addresses.
+
+    For instance: roundtable up --detach; roundtable status; roundtable down
+    """
+    if detach:
+        _detach()
+    else:
+        _up()
+
+
+def demo() -> None:
+    """Start everything, bring in the referrals of the Wandsworth evaluation, and show where to look."""
+    if _home().supervisor():
+        asyncio.run(_show())
+    else:
+        _up(_show)
+
+
+def down() -> None:
+    """Stop what runs on this machine, in order; nothing that was answered is lost."""
+    home = _home()
+    supervisor = home.supervisor()
+    if supervisor:
+        os.kill(supervisor, 15)
+        began = time.monotonic()
+        while home.supervisor() == supervisor:
+            if time.monotonic() - began > 90:  # noqa: PLR2004 - longer than everything's patience together
+                _fail(f"Process {supervisor} has not stopped. See {home.logs}, then: kill -9 {supervisor}")
+            time.sleep(0.05)
+    from deploy.leftovers import end_leftovers  # noqa: PLC0415 - see the top
+
+    left = end_leftovers(str(home.folder))
+    home.processes_file.unlink(missing_ok=True)
+    if left:
+        typer.echo(f"Ended what a dead supervisor had left: {', '.join(left)}.")
+    typer.echo("Stopped." if supervisor else "Nothing was running.")
+
+
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As data, with the administrators' addresses.")] = False,
+) -> None:
+    """Show what runs on this machine, and whether it is ready. Exit code 1 when nothing runs."""
+    home = _home()
+    running = home.noted() if home.supervisor() else {}
+    if as_json:
+        typer.echo(json.dumps(running or NOTHING_RUNS, indent=2))
+    elif running:
+        asyncio.run(_print_table(running["processes"]))
+    else:
+        typer.echo(f"Nothing runs in {home.folder}. Start it with: roundtable up")
+    if not running:
+        raise typer.Exit(1)
+
+
+def serve(service: str) -> None:
+    """Answer the HTTP requests of one service, or of the issuer; `up` does this for all."""
+    _fail(f"There is no service {service}; there are {', '.join(PORT_OFFSETS)}.")
+
+
+def work(service: str) -> None:
+    """Do the background work of one service; `up` does this for all."""
+    serve(service)
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(installed_version("roundtable"))
+
+
+def _up(then: Callable[["System"], Awaitable[None]] | None = None) -> None:
+    from deploy.supervisor import up as supervise  # noqa: PLC0415 - see the top
+    from shared.settings import settings  # noqa: PLC0415
+
+    with plainly():
+        supervise(_home().folder, settings(), _say, then)
+
+
+async def _show(_: "System | None" = None) -> None:
+    """Bring in the example and say where to look."""
+    code = await (
+        await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy.cli", "import", "wandsworth")
+    ).wait()
+    if code != 0:
+        return
+    from shared.settings import settings  # noqa: PLC0415 - see the top
+
+    port = settings().port_base + PORT_OFFSETS["reporting"]
+    typer.echo(f"""
+The dashboard:      http://{LOOPBACK}:{port}/
+Try:                curl -H "Authorization: Bearer $(roundtable token --scope reports:read)" \\
+                      "http://{LOOPBACK}:{port}/v1/measures"
+What runs:          roundtable status
+Stop:               Ctrl-C, or roundtable down
+""")
+
+
+def _detach() -> None:
+    home = _home()
+    home.make()
+    log = home.logs / "supervisor.log"
+    with log.open("ab") as output, log.open() as lines:
+        lines.seek(0, os.SEEK_END)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", "up"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        ready = False
+        while not ready:
+            ended = process.poll()
+            for line in lines:
+                typer.echo(line, nl=False)
+                ready = ready or READY in line
+            if ended is not None:
+                raise typer.Exit(ended)
+            time.sleep(0.05)
+    typer.echo("It goes on in the background. Stop it with: roundtable down")
+
+
+async def _print_table(processes: list[dict[str, object]]) -> None:
+    async def state(entry: dict[str, object]) -> str:
+        if entry["kind"] != "api":
+            return "runs" if Path(f"/proc/{entry['pid']}").exists() or not Path("/proc").exists() else "gone"
+        port = entry["port"]
+        return "ready" if isinstance(port, int) and await answers(LOOPBACK, port, "/health/ready") else "not ready"
+
+    states = await asyncio.gather(*(state(entry) for entry in processes))
+    for entry, what in zip(processes, states, strict=True):
+        address = f"{LOOPBACK}:{entry['port']}" if "port" in entry else ""
+        typer.echo(f"{entry['name']!s:18} {what:10} {entry['pid']!s:>8}  {address}")
+
+
+def _home() -> Home:
+    return Home(Path(os.environ.get("ROUNDTABLE_HOME", ".roundtable")))
+
+
+def _say(text: str) -> None:
+    """Tell the operator; a terminal that has gone away stops nothing."""
+    try:
+        sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+        sys.stdout.flush()
+    except OSError:
+        return
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn a refusal into one sentence and exit code 1."""
+    try:
+        yield
+    except CannotRunError as refusal:
+        _fail(str(refusal))
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)

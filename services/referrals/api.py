@@ -1,0 +1,124 @@
+"""How callers speak to `referrals`."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Response
+
+from services.referrals import bulk, queries
+from services.referrals.commands import Arrival, IdTaken, ReferralDiffers
+from services.referrals.reception import Knock, take_in, take_in_all
+from services.referrals.schemas import EXAMPLE, BulkResults, IdentifiedReferral, NewReferral, Referral
+from shared import audit
+from shared.app import router
+from shared.auth import Caller, SiteRequired, SiteUnknown, needs
+from shared.db import Session, session_maker
+from shared.idempotency import (
+    Answer,
+    KeyHeader,
+    KeyReused,
+    RequestInProgress,
+    answer,
+    request_hash,
+    running,
+    store,
+    stored,
+)
+from shared.paging import Cursor, Limit, Page, after, cursor_after
+from shared.problems import NotFound, responses
+from shared.telemetry import trace_id
+
+api = router(tags=["referrals"])
+
+Writer = Annotated[Caller, needs("referrals:write")]
+Reader = Annotated[Caller, needs("referrals:read")]
+
+BULK_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One referral a line (NDJSON), or a JSON array of referrals. At most 32 MiB; a referral at most 256 KiB.",
+        "content": {
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/json": {
+                "schema": {"type": "array", "items": {"$ref": "#/components/schemas/NewReferral"}},
+                "examples": {"two": {"value": [EXAMPLE, EXAMPLE | {"source_id": "W-2026-00043"}]}},
+            },
+        },
+    }
+}
+
+
+@api.post(
+    "/v1/referrals",
+    status_code=HTTPStatus.CREATED,
+    response_model=Referral,
+    responses={200: {"model": Referral, "description": "Recorded before, with the same content."}}
+    | responses(ReferralDiffers, IdTaken, RequestInProgress, KeyReused, SiteRequired, SiteUnknown),
+)
+async def receive(request: Request, new: NewReferral, caller: Writer, key: KeyHeader = None) -> Response:
+    """Record a referral; sending the same one again is safe and answers 200 with the one recorded."""
+    digest = request_hash(request.method, request.scope["path"], request.state.json) if key else b""
+    with running(caller.client, key):
+        told = await take_in(caller, Knock(Arrival(new, trace_id()), key, digest))
+    return told.answer.response(replayed=told.replayed)
+
+
+@api.post("/v1/referrals/bulk", responses=responses(RequestInProgress, KeyReused), openapi_extra=BULK_BODY)
+async def receive_bulk(
+    request: Request,
+    caller: Writer,
+    key: KeyHeader = None,
+    *,
+    dry_run: Annotated[bool, Query(description="Say what would happen, and change nothing.")] = False,
+) -> BulkResults:
+    """Record many referrals. Each line has its own result; a bad line never stops the rest; sending all again is safe."""
+    if key is None:
+        return await take_in_all(caller, bulk.lines(request), dry_run=dry_run)
+    with running(caller.client, key):
+        return await _bulk_once(request, caller, key, dry_run=dry_run)
+
+
+async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: bool) -> Any:  # noqa: ANN401 - or its replay
+    """Answer a bulk with a key as it was answered before; each row is safe to repeat, so an unfinished one is begun again."""
+    content = (await request.body()).decode("latin-1")
+    digest = request_hash(request.method, f"{request.scope['path']}?dry_run={dry_run}", content)
+    async with session_maker()() as session:
+        before = (await stored(session, caller.client, {key: digest})).get(key)
+        if before is not None and before.status == KeyReused.status:
+            raise KeyReused
+        if before is not None:
+            return before.response(replayed=True)
+        results = await take_in_all(caller, bulk.lines(request), dry_run=dry_run)
+        told: Answer = answer(HTTPStatus.OK, results)
+        await store(session, caller.client, {key: (digest, told)})
+        await session.commit()
+    return told.response()
+
+
+@api.get("/v1/referrals/{referral_id}", response_model=IdentifiedReferral | Referral, responses=responses(NotFound))
+async def read(referral_id: UUID, caller: Reader, session: Session) -> Response:
+    """Read a referral; with `people:read`, who it is about as well. The read is audited."""
+    row = await queries.referral(session, referral_id)
+    seen = "identified" if not caller.missing("people:read") else "coded"
+    shown = await queries.identified(session, row) if seen == "identified" else queries.shown(row)
+    await audit.record(session, [audit.entry(caller, "read", "referral", row.id, person_id=row.person_id, detail=seen)])
+    return answer(HTTPStatus.OK, shown, version=row.version).response()
+
+
+@api.get("/v1/referrals")
+async def read_list(
+    filters: Annotated[queries.Filters, Depends()],
+    caller: Reader,
+    session: Session,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Referral]:
+    """List referrals in order of receipt, coded fields only. The read is audited."""
+    chosen = filters.model_dump()
+    rows = await queries.referrals(session, filters, after(cursor, chosen), limit + 1)
+    shown = rows[:limit]
+    named = ",".join(sorted(name for name, value in chosen.items() if value is not None))
+    await audit.record(session, [audit.entry(caller, "read", "referrals", detail=f"list {named} rows={len(shown)}")])
+    follows = cursor_after((shown[-1].received_on, shown[-1].id), chosen) if len(rows) > limit else None
+    return Page(items=[queries.shown(row) for row in shown], next=follows)

@@ -1,0 +1,202 @@
+"""Everything that changes something in `referrals`, and its refusals. One referral and thousands go the same way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.referrals import domain, tables
+from services.referrals.queries import shown
+from services.referrals.schemas import NewReferral, Referral
+from services.referrals.tables import SEALED, Demographics, Person, PersonKeyRow
+from shared import audit
+from shared.auth import Caller
+from shared.crypto import Keyring, keyring
+from shared.db import insert_rows
+from shared.events.people import DemographicsRecorded
+from shared.events.referrals import ReferralReceived
+from shared.outbox import Emission, emit_all
+from shared.problems import FieldError, MalformedRequest, Problem
+
+LONDON = ZoneInfo("Europe/London")  # whose calendar national dates follow
+DEMOGRAPHICS = tuple(
+    name
+    for name in Demographics.__table__.columns.keys()
+    if name not in {"person_id", "version", "recorded_at", "recorded_by"}
+)
+
+
+class ReferralDiffers(Problem):
+    """This source_system and source_id are already recorded with different content."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class IdTaken(Problem):
+    """This id is already in use; let us choose one, or send another."""
+
+    status = HTTPStatus.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A referral at the door, with the trace of the request that brought it."""
+
+    new: NewReferral
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of an arrival: recorded now, or recorded before."""
+
+    referral: Referral
+    created: bool
+
+
+async def receive(
+    session: AsyncSession, caller: Caller, arrivals: Sequence[Arrival], today: date | None = None
+) -> list[Received | Problem]:
+    """Record referrals, each once by its natural key; return what became of each, in order. The caller commits.
+
+    A refusal concerns its own arrival only, and leaves nothing of it behind.
+    """
+    keys, today = keyring(), today or datetime.now(LONDON).date()
+    outcomes: list[Received | Problem | None] = [None] * len(arrivals)
+    drafts: dict[int, Draft] = {}
+    for position, arrival in enumerate(arrivals):
+        try:
+            drafts[position] = Draft(keys, caller, arrival, today)
+        except Problem as refusal:
+            outcomes[position] = refusal
+    inserted = await insert_rows(
+        session, tables.Referral, [draft.row for draft in drafts.values()], conflict="nothing", returning="id"
+    )
+    created = {row.id for row in inserted}
+    new, repeated = [], {}
+    for position, draft in drafts.items():
+        if draft.row["id"] in created:
+            created.discard(draft.row["id"])  # the same id twice in one request: the second is a repetition
+            new.append(draft)
+            outcomes[position] = Received(shown(draft.row), created=True)
+        else:
+            repeated[position] = draft
+    await _record(session, caller, new)
+    for position, outcome in (await _recognise(session, caller, repeated)).items():
+        outcomes[position] = outcome
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+class Draft:
+    """A referral about to be recorded: its row, and its person's, encrypted."""
+
+    def __init__(self, keys: Keyring, caller: Caller, arrival: Arrival, today: date) -> None:
+        new = arrival.new
+        if found := domain.objections(new, new.received_on, new.person.birth_date, today):
+            raise MalformedRequest(
+                errors=[FieldError(pointer=e.pointer, code=e.code, message=e.message) for e in found]
+            )
+        self.person_id = uuid4()
+        self.trace = arrival.trace
+        self.person_key, wrapped_by, wrapped = keys.new_person(self.person_id)
+        self.key_row = {"person_id": self.person_id, "wrapped_by": wrapped_by, "wrapped": wrapped}
+        self.person = new.person
+        self.pseudonym = keys.person_key(self.person_id)
+        self.person_row = self._person_row(keys)
+        self.row: dict[str, Any] = {
+            "id": new.id or uuid4(),
+            "person_id": self.person_id,
+            "client": caller.client,
+            "source_system": new.source_system,
+            "source_id": new.source_id,
+            "content_digest": keys.index("referral", new.model_dump_json(exclude={"id"}, exclude_none=True)),
+            "received_on": new.received_on,
+            "source": new.source,
+            "site_id": caller.own_site(new.site_id),
+            "pathway": new.pathway,
+            "programme": new.programme,
+            "presenting_problem": new.presenting_problem,
+            "note": self.person_key.seal("note", new.note) if new.note else None,
+            "status": "received",
+            "version": 1,
+            "created_at": datetime.now(UTC),
+        }
+
+    def _person_row(self, keys: Keyring) -> dict[str, Any]:
+        row: dict[str, Any] = {"id": self.person_id}
+        for name in SEALED:
+            value = getattr(self.person, name)
+            row[name] = None if value is None else self.person_key.seal(name, str(value))
+        number = self.person.nhs_number
+        row["nhs_number_index"] = keys.index("nhs_number", number) if number else None
+        return row
+
+    def demographics(self) -> dict[str, Any]:
+        """Return what is known of the person by national codes; None is not recorded, which no code means."""
+        return {name: getattr(self.person, name) for name in DEMOGRAPHICS}
+
+    def emissions(self) -> list[Emission]:
+        """Return what the recording announces."""
+        born, row = self.person.birth_date, self.row
+        received = ReferralReceived.model_construct(
+            referral_id=row["id"],
+            person_key=self.pseudonym,
+            **{name: row[name] for name in ReferralReceived.model_fields if name not in {"referral_id", "person_key"}},
+        )
+        recorded = DemographicsRecorded.model_construct(
+            person_key=self.pseudonym, birth_month=f"{born:%Y-%m}" if born else None, **self.demographics()
+        )
+        return [Emission(received, 1, self.trace), Emission(recorded, 1, self.trace)]
+
+
+async def _record(session: AsyncSession, caller: Caller, new: Sequence[Draft]) -> None:
+    """Save what belongs to new referrals: person, key, demographics, events and the log of it."""
+    said = {"version": 1, "recorded_at": datetime.now(UTC), "recorded_by": caller.client}
+    await insert_rows(session, Person, [draft.person_row for draft in new])
+    await insert_rows(session, PersonKeyRow, [draft.key_row for draft in new])
+    await insert_rows(
+        session, Demographics, [{"person_id": draft.person_id, **said, **draft.demographics()} for draft in new]
+    )
+    await emit_all(session, [emission for draft in new for emission in draft.emissions()])
+    await audit.record(
+        session,
+        [
+            audit.entry(caller, "create", "referral", draft.row["id"], person_id=draft.person_id, trace=draft.trace)
+            for draft in new
+        ],
+    )
+
+
+async def _recognise(
+    session: AsyncSession, caller: Caller, repeated: dict[int, Draft]
+) -> dict[int, Received | Problem]:
+    """Say of referrals that were not inserted whether they are the same as before."""
+    if not repeated:
+        return {}
+    wanted = [(draft.row["source_system"], draft.row["source_id"]) for draft in repeated.values()]
+    natural_key = tuple_(tables.Referral.source_system, tables.Referral.source_id)
+    rows = await session.scalars(
+        select(tables.Referral).where(tables.Referral.client == caller.client, natural_key.in_(wanted))
+    )
+    known = {(row.source_system, row.source_id): row for row in rows}
+    outcomes: dict[int, Received | Problem] = {}
+    for position, draft in repeated.items():
+        found = known.get((draft.row["source_system"], draft.row["source_id"]))
+        if found is None:
+            outcomes[position] = IdTaken()
+        elif found.content_digest != draft.row["content_digest"]:
+            outcomes[position] = ReferralDiffers(existing=str(found.id))
+        else:
+            outcomes[position] = Received(shown(found), created=False)
+    return outcomes
+
+
+def id_of(outcome: Received | Problem) -> UUID | None:
+    """Return the id of a referral that is recorded."""
+    return outcome.referral.id if isinstance(outcome, Received) else None

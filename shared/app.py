@@ -1,0 +1,234 @@
+"""One way to make a service's app: lifespan, problems, limits, health, metrics and request ids are the same everywhere."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from shared import db, health, strict_json
+from shared.auth import GuardedRoute, IssuerUnreachable, ScopeMissing, Unauthenticated
+from shared.gate import Gate
+from shared.idempotency import Replay
+from shared.logs import configure
+from shared.problems import (
+    BodyTooLarge,
+    Busy,
+    DatabaseUnavailable,
+    FieldError,
+    HttpError,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    Problem,
+    ProblemBody,
+    UnexpectedError,
+    UnsupportedMediaType,
+    pointer,
+    responses,
+)
+from shared.settings import settings
+
+log = structlog.get_logger()
+
+# Messages of pydantic that repeat a part of the input, said without it.
+OWN_WORDS = {
+    "uuid_parsing": "Not a UUID.",
+    "uuid_type": "Not a UUID.",
+    "url_parsing": "Not a URL.",
+    "union_tag_invalid": "Not one of the kinds there are.",
+    "date_from_datetime_inexact": "A date, without a time of day.",
+    "timezone_aware": "An instant with its time zone.",
+}
+NO_TOKEN = {"/health/live", "/health/ready", "/metrics"}
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read strictly; what is wrong with it is told after 401, 403, 404, 412 and 428."""
+
+    async def json(self) -> Any:  # noqa: ANN401 - any JSON
+        """Return the body's value, or None with the reason left in `state.malformed`."""
+        try:
+            value = strict_json.loads(await self.body())
+        except strict_json.BadJson as problem:
+            self.state.malformed = MalformedRequest(f"The body was not accepted: {problem}.")
+            return None
+        self.state.json = value
+        return value
+
+
+class Route(GuardedRoute):
+    """Every operation: who is calling first, then the body, strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the guarded handler, reading JSON strictly."""
+        handler = super().get_route_handler()
+        reads_json = self.body_field is not None
+
+        async def strict(request: Request) -> Response:
+            given = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+            if reads_json and not (given == "application/json" or given.endswith("+json")):
+                request.state.malformed = UnsupportedMediaType("Send application/json.")
+            return await handler(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+def router(**options: Any) -> APIRouter:  # noqa: ANN401 - APIRouter's own
+    """Return a router whose operations are guarded and strict."""
+    return APIRouter(route_class=Route, **options)
+
+
+def create_app(
+    service: str, *routers: APIRouter, about: str, bulk: tuple[str, ...] = (), needs_worker: bool = False
+) -> FastAPI:
+    """Return a service's app; `needs_worker` says that it is not ready while its worker is away."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await db.engine().dispose()
+
+    configure(service, settings().log_level)
+    app = FastAPI(
+        title=f"Roundtable {service}",
+        version="1",
+        description=about,
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        exception_handlers=HANDLERS,
+        redirect_slashes=False,
+    )
+    for each in routers:
+        app.include_router(each)
+    app.include_router(_health(service, needs_worker=needs_worker))
+    app.add_middleware(Gate, service=service, bulk=bulk)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def _health(service: str, *, needs_worker: bool) -> APIRouter:
+    routes = APIRouter(tags=["operations"])
+
+    @routes.get("/health/live")
+    async def live() -> dict[str, str]:
+        """Say that the process turns."""
+        return {"status": "alive"}
+
+    @routes.get("/health/ready", responses=responses(NotReady))
+    async def ready() -> dict[str, Any]:
+        """Say whether the service can do its work, and what hinders it."""
+        good, checks = await health.readiness(service, needs_worker=needs_worker)
+        if not good:
+            raise NotReady(checks=checks)
+        return {"status": "ready", "checks": checks}
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Return Prometheus metrics."""
+        try:
+            await health.measure(service)
+        except (DBAPIError, OSError, PoolTimeout) as problem:
+            log.warning("metrics_incomplete", kind=type(problem).__name__)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+async def _problem(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)  # noqa: S101 - Starlette's handlers are typed no closer
+    return problem.response()
+
+
+async def _replay(_: Request, replay: Exception) -> Response:
+    assert isinstance(replay, Replay)  # noqa: S101 - as above
+    return replay.answer.response(replayed=True)
+
+
+async def _http(_: Request, problem: Exception) -> Response:
+    """Turn the framework's own refusals into problems, without their words."""
+    assert isinstance(problem, HTTPException)  # noqa: S101 - as above
+    known: dict[int, type[Problem]] = {
+        404: NotFound,
+        405: MethodNotAllowed,
+        413: BodyTooLarge,
+        415: UnsupportedMediaType,
+    }
+    if problem.status_code in known:
+        return known[problem.status_code](headers=problem.headers).response()
+    if problem.status_code == HTTPStatus.BAD_REQUEST:
+        return MalformedRequest("The request could not be read.").response()
+    return HttpError(problem.status_code, problem.headers).response()
+
+
+async def _invalid(request: Request, problem: Exception) -> Response:
+    """Say where a request is wrong and how; never what it said."""
+    assert isinstance(problem, RequestValidationError)  # noqa: S101 - as above
+    malformed: Problem | None = getattr(request.state, "malformed", None)
+    return (malformed or MalformedRequest(errors=[field_error(error) for error in problem.errors()])).response()
+
+
+def field_error(error: Mapping[str, Any], *, skip: int = 1) -> FieldError:
+    """Return one of pydantic's errors without its input; the first `skip` parts of its place are the framework's."""
+    place, kind = error["loc"], str(error["type"])
+    where = pointer(place[skip:]) if not skip or place[:1] == ("body",) else str(place[-1])
+    return FieldError(pointer=where, code=kind, message=OWN_WORDS.get(kind, str(error["msg"])))
+
+
+async def _database(_: Request, problem: Exception) -> Response:
+    """Tell a database that is away or overloaded (nothing happened, try again) from a fault of ours."""
+    state = getattr(getattr(problem, "orig", None), "sqlstate", None) or ""
+    away = isinstance(problem, OperationalError | InterfaceError | PoolTimeout | OSError)
+    if away or state.startswith(("08", "53", "57", "55", "40")):
+        log.warning("database_unavailable", kind=type(problem).__name__, sqlstate=state)
+        return DatabaseUnavailable().response()
+    log.error("database_refused", kind=type(problem).__name__, sqlstate=state)
+    return UnexpectedError().response()
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    Problem: _problem,
+    Replay: _replay,
+    HTTPException: _http,
+    RequestValidationError: _invalid,
+    DBAPIError: _database,
+    PoolTimeout: _database,
+    ConnectionError: _database,
+}
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, its refusals told as the problems they are."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        shape = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= shape.pop("$defs", {})
+        schemas["Problem"] = shape
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                everywhere = [MalformedRequest, BodyTooLarge, Busy, DatabaseUnavailable, UnexpectedError]
+                if path not in NO_TOKEN and operation.get("security"):
+                    everywhere += [Unauthenticated, ScopeMissing, IssuerUnreachable]
+                for status, entry in responses(*everywhere).items():
+                    given = operation["responses"].get(str(status))
+                    if given is None or "HTTPValidationError" in str(given):
+                        operation["responses"][str(status)] = entry
+                    elif "application/problem+json" in given.get("content", {}):
+                        examples = entry["content"]["application/problem+json"]["examples"]
+                        given["content"]["application/problem+json"]["examples"].update(examples)
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,101 @@
+"""Identifiers at rest: one key per person, wrapped by a key outside the database; blind indexes; pseudonyms."""
+
+import json
+import secrets
+from base64 import b64decode
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from hmac import HMAC
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.settings import settings
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+
+class KeyFileMissing(RuntimeError):
+    """ROUNDTABLE_KEY_FILE does not name a readable key file."""
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """The keys that only `referrals` holds: key-encryption keys by version, and those of indexes and pseudonyms."""
+
+    wrapping: dict[str, bytes]
+    current: str
+    blind_index: bytes
+    pseudonym: bytes
+
+    @classmethod
+    def load(cls, path: Path) -> "Keyring":
+        """Read a key file; raises `KeyFileMissing`, ValueError when a key is not 32 bytes."""
+        try:
+            content = json.loads(path.read_text())
+        except FileNotFoundError as problem:
+            raise KeyFileMissing(str(path)) from problem
+        wrapping = {version: b64decode(key) for version, key in content["kek"].items()}
+        blind_index, pseudonym = b64decode(content["blind_index"]), b64decode(content["pseudonym"])
+        if any(len(key) != KEY_BYTES for key in (*wrapping.values(), blind_index, pseudonym)):
+            raise ValueError("every key must be 32 bytes")
+        return cls(wrapping, content["current"], blind_index, pseudonym)
+
+    def new_person(self, person_id: UUID) -> tuple["PersonKey", str, bytes]:
+        """Return a person's new key, the version of the key that wraps it, and it wrapped."""
+        key = secrets.token_bytes(KEY_BYTES)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        wrapped = nonce + AESGCM(self.wrapping[self.current]).encrypt(
+            nonce, key, _bound("key", person_id, self.current)
+        )
+        return PersonKey(person_id, key), self.current, wrapped
+
+    def open_person(self, person_id: UUID, version: str, wrapped: bytes) -> "PersonKey":
+        """Return a person's key; raises `cryptography.exceptions.InvalidTag` when it was tampered with or moved."""
+        plain = AESGCM(self.wrapping[version]).decrypt(
+            wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound("key", person_id, version)
+        )
+        return PersonKey(person_id, plain)
+
+    def index(self, field: str, value: str) -> bytes:
+        """Return what finds an exact value without revealing it: a keyed hash of the normalised value."""
+        return HMAC(self.blind_index, f"{field}\x1f{value}".encode(), sha256).digest()
+
+    def person_key(self, person_id: UUID) -> str:
+        """Return the pseudonym by which reporting knows a person: 32 hexadecimal digits."""
+        return HMAC(self.pseudonym, person_id.bytes, sha256).hexdigest()[:32]
+
+
+class PersonKey:
+    """Encrypts and decrypts the fields of one person; destroying the wrapped key makes them unreadable for ever."""
+
+    def __init__(self, person_id: UUID, key: bytes) -> None:
+        self._person_id = person_id
+        self._cipher = AESGCM(key)
+
+    def seal(self, field: str, value: str) -> bytes:
+        """Return a field encrypted: nonce, then AES-256-GCM ciphertext bound to the field and the person."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, value.encode(), _bound(field, self._person_id, ""))
+
+    def open(self, field: str, sealed: bytes) -> str:
+        """Return a field's text; raises `cryptography.exceptions.InvalidTag` when it was tampered with or moved."""
+        bound = _bound(field, self._person_id, "")
+        return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound).decode()
+
+
+def _bound(field: str, person_id: UUID, version: str) -> bytes:
+    """Return what a ciphertext is bound to, so that it cannot be moved to another row or column."""
+    return f"people|{field}|{person_id}|{version}".encode()
+
+
+@cache
+def keyring() -> Keyring:
+    """Return this process's keys, read once; raises `KeyFileMissing`."""
+    path = settings().key_file
+    if path is None:
+        raise KeyFileMissing("ROUNDTABLE_KEY_FILE is not set")
+    return Keyring.load(path)

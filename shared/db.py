@@ -1,0 +1,170 @@
+"""PostgreSQL: one schema and role per service, one transaction per request, committed before the answer leaves."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Request
+from pydantic_core import to_json
+from sqlalchemy import Connection, LargeBinary, MetaData, Row, Table, event, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, SessionTransaction
+from sqlalchemy.orm import Session as SyncSession
+
+from shared.settings import settings
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+ALL_SITES = "*"
+
+
+def naming() -> MetaData:
+    """Return metadata whose constraints have names, so that migrations can change them; the search path picks the schema."""
+    return MetaData(naming_convention=NAMES)
+
+
+class Kernel(DeclarativeBase):
+    """The tables that every service's schema has: outbox, inbox, dead letters, audit, idempotency keys, workers."""
+
+    metadata = naming()
+
+
+def connect(
+    url: str, *, pool: int = 6, statement_timeout_ms: int = 5000, lock_timeout_ms: int = 2000, name: str = "roundtable"
+) -> AsyncEngine:
+    """Return an engine that never shows parameters, and never waits for ever."""
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool,
+        max_overflow=2,
+        pool_timeout=2,
+        pool_pre_ping=False,
+        hide_parameters=True,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {
+                "application_name": name,
+                "statement_timeout": str(statement_timeout_ms),
+                "lock_timeout": str(lock_timeout_ms),
+                "idle_in_transaction_session_timeout": str(max(10_000, statement_timeout_ms)),
+                "jit": "off",
+            },
+        },
+    )
+
+
+def sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    """Return a maker of sessions that keep what they loaded after the commit."""
+    return async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+
+@cache
+def engine() -> AsyncEngine:
+    """Return this process's engine, made at the first use."""
+    url = settings().database_url
+    if url is None:
+        raise RuntimeError("ROUNDTABLE_DATABASE_URL is not set: `roundtable up` sets it for the services it starts")
+    return connect(str(url), pool=settings().database_pool, statement_timeout_ms=settings().statement_timeout_ms)
+
+
+@cache
+def session_maker() -> async_sessionmaker[AsyncSession]:
+    """Return this process's maker of sessions."""
+    return sessions(engine())
+
+
+def limit_to(session: AsyncSession, sites: Iterable[object] | None) -> None:
+    """Let the session's transactions see these sites' rows only; None means all sites; unset means none."""
+    session.info["sites"] = ALL_SITES if sites is None else ",".join(str(site) for site in sites)
+
+
+@event.listens_for(SyncSession, "after_begin")
+def _row_level_security_context(session: SyncSession, _: SessionTransaction, connection: Connection) -> None:
+    """Tell row-level security whom this transaction serves; local to the transaction, so a pooled connection keeps nothing."""
+    request = session.info.get("request")
+    caller = getattr(request.state, "caller", None) if request is not None else None
+    if caller is not None:
+        sites = ALL_SITES if caller.sites is None else ",".join(str(site) for site in caller.sites)
+    else:
+        sites = session.info.get("sites", "")
+    if sites:
+        connection.execute(text("SELECT set_config('app.sites', :sites, true)"), {"sites": sites})
+
+
+async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    """Open the request's transaction; commit it after the endpoint returned and before its answer leaves."""
+    async with session_maker()() as session:
+        session.info["request"] = request
+        yield session
+        await session.commit()
+
+
+async def snapshot(request: Request) -> AsyncIterator[AsyncSession]:
+    """Open one consistent, read-only view of the data for the request."""
+    async with session_maker()() as session:
+        session.info["request"] = request
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        yield session
+
+
+Session = Annotated[AsyncSession, Depends(transaction, scope="function")]
+Snapshot = Annotated[AsyncSession, Depends(snapshot, scope="function")]
+
+
+def lock_key(*names: str) -> int:
+    """Return a stable advisory-lock key; such locks are per database, so name the schema first."""
+    return int.from_bytes(sha256("\x1f".join(names).encode()).digest()[:8], signed=True)
+
+
+Conflict = Literal["fail", "nothing", "update"]
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialect constructors untyped
+
+
+@cache
+def _insert(table: Table, columns: tuple[str, ...], conflict: Conflict, key: tuple[str, ...], returning: str) -> Any:  # noqa: ANN401
+    """Return the INSERT … SELECT FROM jsonb_to_recordset of these columns: one statement for any number of rows."""
+    quoted = DIALECT.identifier_preparer.quote
+    names = ", ".join(quoted(name) for name in columns)
+    fields, values = [], []
+    for name in columns:
+        kind = table.c[name].type
+        binary = isinstance(kind, LargeBinary)
+        fields.append(f"{quoted(name)} {'text' if binary else kind.compile(dialect=DIALECT)}")
+        values.append(f"decode(r.{quoted(name)}, 'hex')" if binary else f"r.{quoted(name)}")
+    sql = (
+        f"INSERT INTO {quoted(table.name)} ({names}) "  # noqa: S608 - names come from our own table definitions
+        f"SELECT {', '.join(values)} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({', '.join(fields)})"
+    )
+    target = ", ".join(quoted(name) for name in key)
+    if conflict == "nothing":
+        sql += f" ON CONFLICT {f'({target}) ' if key else ''}DO NOTHING"
+    elif conflict == "update":
+        changed = ", ".join(f"{quoted(name)} = EXCLUDED.{quoted(name)}" for name in columns if name not in key)
+        sql += f" ON CONFLICT ({target}) DO {f'UPDATE SET {changed}' if changed else 'NOTHING'}"
+    if returning:
+        sql += f" RETURNING {returning}"
+    return text(sql)
+
+
+async def insert_rows(
+    session: AsyncSession,
+    table: type[DeclarativeBase],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    conflict: Conflict = "fail",
+    key: Sequence[str] = (),
+    returning: str = "",
+) -> Sequence[Row[Any]]:
+    """Insert rows that all name the same columns, in one statement; bytes travel as hexadecimal inside one JSON parameter."""
+    if not rows:
+        return []
+    statement = _insert(table.__table__, tuple(rows[0]), conflict, tuple(key), returning)  # type: ignore[arg-type]  # a Table
+    result = await session.execute(statement, {"rows": to_json(rows, bytes_mode="hex").decode()})
+    return result.all() if returning else []

@@ -1,0 +1,299 @@
+"""The inbox: each event takes effect once, in its aggregate's order, in one transaction with its effect."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID, uuid5
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import BigInteger, DateTime, Index, Integer, String, Text, Uuid, delete, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.db import Kernel, insert_rows, lock_key
+from shared.events.event import PREFIX, Envelope, Event, contracts
+
+log = structlog.get_logger()
+
+UNREADABLE = UUID("6f6a39ab-1c0d-4c0b-9d4a-3b8f5b8f9a41")  # namespace of ids for messages that carry none
+
+E = TypeVar("E", bound=Event)
+
+
+class Inbox(Kernel):
+    """An event that took effect here, or that somebody decided to skip."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("uq_inbox_aggregate_id_version", "aggregate_id", "version", unique=True),)
+
+    event_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer)
+
+
+class DeadLetter(Kernel):
+    """An event set aside.
+
+    `parked`: unusable; `held`: behind one that is; `waiting`: an earlier one has not come; `stray`: its turn is taken.
+    """
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (Index("ix_dead_letters_aggregate_id", "aggregate_id", "version"),)
+
+    event_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    aggregate_id: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer)
+    subject: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(100))
+    tries: Mapped[int] = mapped_column(Integer)
+    parked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    body: Mapped[str] = mapped_column(Text)
+
+
+class InboxPosition(Kernel):
+    """How many events have taken effect, and when the last did."""
+
+    __tablename__ = "inbox_position"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    events: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message as it came; `event` is None when it cannot be read, and `reason` then says why."""
+
+    event_id: UUID
+    aggregate_id: str
+    version: int
+    subject: str
+    body: str
+    tries: int = 1
+    traceparent: str | None = None
+    occurred_at: datetime | None = None
+    event: Event | None = None
+    reason: str = ""
+
+
+def read(subject: str, body: bytes, tries: int = 1) -> Incoming:
+    """Read a message; never fails, since what cannot be read must be set aside and named."""
+    raw = body.decode(errors="replace").replace("\x00", "")
+    name = subject.removeprefix(PREFIX)
+    try:
+        envelope = Envelope.model_validate_json(body)
+    except ValidationError:
+        return Incoming(
+            uuid5(UNREADABLE, raw), f"unreadable:{uuid5(UNREADABLE, raw)}", 1, name, raw, tries, reason="not an event"
+        )
+    contract, event, reason = contracts().get(name), None, ""
+    if contract is None:
+        reason = "unknown event or version"
+    else:
+        try:
+            event = contract.model_validate(envelope.data)
+        except ValidationError:
+            reason = "does not fit its contract"
+    return Incoming(
+        envelope.id,
+        envelope.aggregateid,
+        envelope.aggregateversion,
+        name,
+        raw,
+        tries,
+        envelope.traceparent,
+        envelope.time,
+        event,
+        reason,
+    )
+
+
+class Batch:
+    """What a batch of events teaches: rows are gathered column by column and written together at the end."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+        self._rows: dict[type[DeclarativeBase], dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
+
+    def learn(self, table: type[DeclarativeBase], key: Mapping[str, Any], **columns: Any) -> None:  # noqa: ANN401
+        """Note these columns of the row with this key; columns not named stay as they are."""
+        row = self._rows[table].setdefault(tuple(key.values()), dict(key))
+        row.update(columns)
+
+    async def write(self) -> None:
+        """Upsert what was learned, one statement per table and set of columns."""
+        for table, rows in self._rows.items():
+            alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+            for row in rows.values():
+                alike[tuple(sorted(row))].append(row)
+            key = [column.name for column in table.__table__.primary_key]  # type: ignore[attr-defined]  # a Table
+            for columns, same in alike.items():
+                ordered = [{name: row[name] for name in columns} for row in same]
+                await insert_rows(self.session, table, ordered, conflict="update", key=key)
+        self._rows.clear()
+
+
+Handler = Callable[[Batch, Event], Awaitable[None]]
+
+
+@dataclass
+class Verdict:
+    """What became of a batch: what took effect or had before, what must come again, and what was set aside."""
+
+    done: list[Incoming] = field(default_factory=list)
+    early: list[Incoming] = field(default_factory=list)
+    aside: list[tuple[Incoming, str]] = field(default_factory=list)
+    applied: list[Incoming] = field(default_factory=list)
+
+
+class Subscriber:
+    """The projections of one service: what it keeps from others' events."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.handlers: dict[str, Handler] = {}
+
+    def on(
+        self, contract: type[E]
+    ) -> Callable[[Callable[[Batch, E], Awaitable[None]]], Callable[[Batch, E], Awaitable[None]]]:
+        """Register a projection of an event; it may only `learn`, so that repeated events give the same facts."""
+
+        def register(handler: Callable[[Batch, E], Awaitable[None]]) -> Callable[[Batch, E], Awaitable[None]]:
+            if contract.subject in self.handlers:
+                raise TypeError(f"two projections of {contract.subject} in {self.service}")
+            self.handlers[contract.subject] = cast("Handler", handler)
+            return handler
+
+        return register
+
+    async def apply(self, session: AsyncSession, messages: Sequence[Incoming], *, last_try: int = 5) -> Verdict:
+        """Decide about each message, let those whose turn it is take effect; the caller commits, then acknowledges.
+
+        Raises whatever a projection raises: the caller then tries the messages in smaller groups.
+        """
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": lock_key(self.service, "rebuild")}
+        )
+        aggregates = list({message.aggregate_id for message in messages})
+        heads, seen, letters = await self._known(session, aggregates, [message.event_id for message in messages])
+        verdict = Verdict()
+        stuck = {letter.aggregate_id for letter in letters if letter.state in {"parked", "held"}}
+        waiting = {(letter.aggregate_id, letter.version): letter for letter in letters if letter.state == "waiting"}
+        released: list[UUID] = []
+        for message in (
+            sorted(messages, key=lambda each: (each.aggregate_id, each.version)) if len(messages) > 1 else messages
+        ):
+            self._judge(message, verdict, heads, seen, stuck, last_try)
+            while waiting and (next_one := waiting.pop((message.aggregate_id, heads[message.aggregate_id] + 1), None)):
+                released.append(next_one.event_id)
+                self._judge(
+                    read(PREFIX + next_one.subject, next_one.body.encode()), verdict, heads, seen, stuck, last_try
+                )
+        await self._take_effect(session, verdict, released)
+        return verdict
+
+    async def _known(
+        self, session: AsyncSession, aggregates: list[str], event_ids: list[UUID]
+    ) -> tuple[dict[str, int], set[UUID], Sequence[DeadLetter]]:
+        """Return each aggregate's last applied version, which of the events are known, and what is set aside."""
+        heads: dict[str, int] = defaultdict(int)
+        found = await session.execute(
+            select(Inbox.aggregate_id, func.max(Inbox.version))
+            .where(Inbox.aggregate_id.in_(aggregates))
+            .group_by(Inbox.aggregate_id)
+        )
+        heads.update({aggregate: version for aggregate, version in found})
+        seen = set((await session.scalars(select(Inbox.event_id).where(Inbox.event_id.in_(event_ids)))).all())
+        letters = (await session.scalars(select(DeadLetter).where(DeadLetter.aggregate_id.in_(aggregates)))).all()
+        return heads, seen | {letter.event_id for letter in letters}, letters
+
+    @staticmethod
+    def _judge(
+        message: Incoming, verdict: Verdict, heads: dict[str, int], seen: set[UUID], stuck: set[str], last_try: int
+    ) -> None:
+        if message.event_id in seen:
+            verdict.done.append(message)
+        elif message.aggregate_id in stuck:
+            verdict.aside.append((message, "held"))
+        elif message.reason:
+            verdict.aside.append((message, "parked"))
+            stuck.add(message.aggregate_id)
+        elif message.version <= heads[message.aggregate_id]:
+            verdict.aside.append((message, "stray"))
+        elif message.version == heads[message.aggregate_id] + 1:
+            verdict.applied.append(message)
+            verdict.done.append(message)
+            heads[message.aggregate_id] = message.version
+        elif message.tries > last_try:
+            verdict.aside.append((message, "waiting"))
+        else:
+            verdict.early.append(message)
+        seen.add(message.event_id)
+
+    async def _take_effect(self, session: AsyncSession, verdict: Verdict, released: list[UUID]) -> None:
+        """Write inbox rows, effects and letters of one verdict."""
+        await insert_rows(session, Inbox, [_inbox_row(message) for message in verdict.applied])
+        batch = Batch(session)
+        for message in verdict.applied:
+            if message.event is not None and (handler := self.handlers.get(message.subject)):
+                await handler(batch, message.event)
+        await batch.write()
+        await insert_rows(session, DeadLetter, [_letter_row(*each) for each in verdict.aside], conflict="nothing")
+        if released:
+            await session.execute(delete(DeadLetter).where(DeadLetter.event_id.in_(released)))
+        if verdict.applied:
+            await session.execute(
+                text("UPDATE inbox_position SET events = events + :count, at = now()"), {"count": len(verdict.applied)}
+            )
+
+    async def park(self, session: AsyncSession, message: Incoming, reason: str) -> None:
+        """Set aside an event whose projection failed too often."""
+        await insert_rows(
+            session, DeadLetter, [_letter_row(message, "parked") | {"reason": reason[:100]}], conflict="nothing"
+        )
+
+    async def retry(self, session: AsyncSession, aggregate_id: str) -> int:
+        """Let an aggregate's letters take effect in their order; return how many did. Raises what a projection raises."""
+        letters = await self._letters(session, aggregate_id)
+        await session.execute(delete(DeadLetter).where(DeadLetter.aggregate_id == aggregate_id))
+        messages = [read(PREFIX + letter.subject, letter.body.encode(), letter.tries) for letter in letters]
+        return len((await self.apply(session, messages)).applied) if messages else 0
+
+    async def skip(self, session: AsyncSession, event_id: UUID) -> int:
+        """Leave one event out for good and let those held behind it take effect; return how many did."""
+        letter = await session.get_one(DeadLetter, event_id)
+        await session.delete(letter)
+        await session.flush()
+        await insert_rows(session, Inbox, [_inbox_row(letter)], conflict="nothing")
+        return await self.retry(session, letter.aggregate_id)
+
+    @staticmethod
+    async def _letters(session: AsyncSession, aggregate_id: str) -> Sequence[DeadLetter]:
+        query = select(DeadLetter).where(DeadLetter.aggregate_id == aggregate_id).order_by(DeadLetter.version)
+        return (await session.scalars(query)).all()
+
+
+def _inbox_row(message: Incoming | DeadLetter) -> dict[str, Any]:
+    return {"event_id": message.event_id, "aggregate_id": message.aggregate_id, "version": message.version}
+
+
+def _letter_row(message: Incoming, state: str) -> dict[str, Any]:
+    reasons = {
+        "held": "behind an event that was set aside",
+        "waiting": "an earlier event has not come",
+        "stray": "another event of this version took effect",
+    }
+    return {
+        "event_id": message.event_id,
+        "aggregate_id": message.aggregate_id[:64],
+        "version": message.version,
+        "subject": message.subject[:200],
+        "state": state,
+        "reason": reasons.get(state, message.reason),
+        "tries": message.tries,
+        "body": message.body,
+    }

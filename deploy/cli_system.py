@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from deploy import PORT_OFFSETS, CannotRunError
 from deploy.home import LOOPBACK, Home
+from deploy.imports import many_imports
 from deploy.programs import answers
 
 if TYPE_CHECKING:  # loaded only by the commands that start something, so that `roundtable status` is fast
@@ -103,9 +104,9 @@ def version() -> None:
 
 
 def _up(then: Callable[["System"], Awaitable[None]] | None = None) -> None:
-    from deploy.supervisor import up as supervise  # noqa: PLC0415 - see the top
-    from shared.settings import settings  # noqa: PLC0415
-
+    with many_imports():
+        from deploy.supervisor import up as supervise  # noqa: PLC0415 - see the top
+        from shared.settings import settings  # noqa: PLC0415
     with plainly():
         supervise(_home().folder, settings(), _say, then)
 
@@ -154,17 +155,16 @@ def _detach() -> None:
     typer.echo("It goes on in the background. Stop it with: roundtable down")
 
 
-async def _print_table(processes: list[dict[str, object]]) -> None:
-    async def state(entry: dict[str, object]) -> str:
+async def _print_table(processes: list[dict[str, Any]]) -> None:
+    async def state(entry: dict[str, Any]) -> str:
         if entry["kind"] != "api":
-            return "runs" if Path(f"/proc/{entry['pid']}").exists() or not Path("/proc").exists() else "gone"
-        port = entry["port"]
-        return "ready" if isinstance(port, int) and await answers(LOOPBACK, port, "/health/ready") else "not ready"
+            return "runs"
+        return "ready" if await answers(LOOPBACK, entry["port"], "/health/ready") else "not ready"
 
     states = await asyncio.gather(*(state(entry) for entry in processes))
     for entry, what in zip(processes, states, strict=True):
         address = f"{LOOPBACK}:{entry['port']}" if "port" in entry else ""
-        typer.echo(f"{entry['name']!s:18} {what:10} {entry['pid']!s:>8}  {address}")
+        typer.echo(f"{entry['name']:18} {what:10} {entry['pid']:>8}  {address}")
 
 
 def _home() -> Home:

@@ -40,7 +40,7 @@ COMMIT;
 """
 
 
-class ClientRefused(ValueError):  # noqa: N818 - a refusal
+class ClientRefused(ValueError):
     """The client cannot be registered or changed as asked; the message says why."""
 
 

@@ -28,7 +28,7 @@ LIFETIME = 300  # seconds, of a token unless a developer asks for longer
 AHEAD = 600  # seconds a key is published before it signs; verifiers refresh at least every 300
 
 
-class RotationUnderWay(Exception):  # noqa: N818 - a refusal
+class RotationUnderWay(Exception):
     """The next key is published already and will sign when its time comes."""
 
 

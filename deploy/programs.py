@@ -82,7 +82,7 @@ def running(program: Program, log: Path, within: float = 30) -> Iterator[subproc
     finally:
         process.send_signal(program.stop)
         try:
-            process.wait(10)
+            process.wait(within)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

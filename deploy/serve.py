@@ -1,19 +1,23 @@
-"""One service process: `roundtable serve NAME` and `roundtable work NAME`; imports only what that needs."""
+"""One service process: `roundtable serve NAME` and `roundtable work NAME`; reads only what that needs."""
 
+import sys
 from importlib import import_module
 
-import uvicorn
-import uvloop
-
 from deploy import PORT_OFFSETS
-from shared.settings import settings
+from deploy.imports import many_imports
 
 
 def serve(service: str) -> None:
     """Answer HTTP requests of a service, or of the issuer, until SIGTERM; what is being answered is finished first."""
-    module = "deploy.issuer" if service == "issuer" else f"services.{service}.app"
+    _go_without_rich()
+    with many_imports():
+        import uvicorn  # noqa: PLC0415 - counts among the many
+
+        from shared.settings import settings  # noqa: PLC0415
+
+        app = import_module("deploy.issuer" if service == "issuer" else f"services.{service}.app").app
     uvicorn.run(
-        f"{module}:app",
+        app,
         host=settings().bind,
         port=settings().port_base + PORT_OFFSETS[service],
         loop="uvloop",
@@ -28,4 +32,14 @@ def serve(service: str) -> None:
 
 def work(service: str) -> None:
     """Do a service's background work until SIGTERM."""
-    uvloop.run(import_module(f"services.{service}.worker").main())
+    _go_without_rich()
+    with many_imports():
+        import uvloop  # noqa: PLC0415 - counts among the many
+
+        main = import_module(f"services.{service}.worker").main
+    uvloop.run(main())
+
+
+def _go_without_rich() -> None:
+    """Let structlog not find rich, which it would read (6 MB) for consoles that a service does not have."""
+    sys.modules.update({"rich": None})  # type: ignore[dict-item]  # how the import system is told

@@ -36,7 +36,7 @@ class Identity:
 def identity_for(program: Path, folder: Path) -> Identity:
     """Return the first identity that can run `program` and reach `folder`, and give it the folder with its content."""
     tried = []
-    for identity in _identities():
+    for identity in ways():
         try:
             _give(folder, identity.owner)
             _probe(identity, program, folder)
@@ -50,7 +50,8 @@ def identity_for(program: Path, folder: Path) -> Identity:
     )
 
 
-def _identities() -> list[Identity]:
+def ways() -> list[Identity]:
+    """Return the ways not to be root on this machine, the one with the fewest rights first; not all need work."""
     if os.geteuid() != 0:
         return [Identity("as the current user", os.geteuid(), lambda: None)]
     login = _unprivileged_login()

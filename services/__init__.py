@@ -1,0 +1,1 @@
+"""The services: each owns one schema, and hears of the others only through events."""

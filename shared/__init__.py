@@ -1,0 +1,1 @@
+"""The kernel: what every service needs and no service owns."""

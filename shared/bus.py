@@ -100,7 +100,7 @@ class Bus:
                 f"$JS.API.{subject}", json.dumps(body).encode() if body is not None else b"", timeout=wait
             )
         except (NatsTimeout, NoRespondersError) as problem:
-            raise StreamProblem(f"JetStream did not answer {subject.split('.')[0].lower()} requests") from problem
+            raise StreamProblem(f"JetStream did not answer {subject.partition('.')[0].lower()} requests") from problem
         answer: dict[str, Any] = json.loads(reply.data)
         if "error" in answer:
             raise StreamProblem(answer["error"].get("description", "refused"))

@@ -117,7 +117,7 @@ class Consumer:
                     await session.commit()
             except (OperationalError, InterfaceError, OSError):
                 raise
-            except Exception as problem:  # noqa: BLE001 - whatever a projection raises must not stop the others
+            except Exception as problem:
                 if isinstance(problem, DBAPIError) and problem.connection_invalidated:
                     raise
                 if len(pairs) > 1:

@@ -165,6 +165,6 @@ async def insert_rows(
     """Insert rows that all name the same columns, in one statement; bytes travel as hexadecimal inside one JSON parameter."""
     if not rows:
         return []
-    statement = _insert(table.__table__, tuple(rows[0]), conflict, tuple(key), returning)  # type: ignore[arg-type]  # a Table
+    statement = _insert(table.__table__, tuple(rows[0]), conflict, tuple(key), returning)
     result = await session.execute(statement, {"rows": to_json(rows, bytes_mode="hex").decode()})
     return result.all() if returning else []

@@ -47,7 +47,7 @@ class GroupCommit(Generic[Key, Item, Answer]):
                 await self._settle(key, group)
         finally:
             running = self._running[key]
-            running.discard(asyncio.current_task())  # type: ignore[arg-type]  # a task always runs this
+            running.discard(asyncio.current_task())
             if not running and not queue:
                 del self._running[key], self._waiting[key]
 

@@ -19,7 +19,7 @@ REVISION = re.compile(r'^revision(?:: str)? = "([^"]+)"', re.MULTILINE)
 def newest_revision(service: str) -> str:
     """Return the migration that this code needs, the last by its dated file name."""
     folder = Path(__file__).parent.parent / "services" / service / "migrations"
-    found = REVISION.search(sorted(folder.glob("2*.py"))[-1].read_text())
+    found = REVISION.search(max(folder.glob("2*.py")).read_text())
     if found is None:
         raise RuntimeError(f"the newest migration of {service} names no revision")
     return found[1]
@@ -62,7 +62,8 @@ async def measure(service: str) -> None:
         outbox = (
             await session.execute(
                 text(
-                    "SELECT count(*), coalesce(extract(epoch FROM now() - min(occurred_at)), 0) FROM outbox WHERE published_at IS NULL"
+                    "SELECT count(*), coalesce(extract(epoch FROM now() - min(occurred_at)), 0) "
+                    "FROM outbox WHERE published_at IS NULL"
                 )
             )
         ).one()

@@ -9,7 +9,22 @@ from uuid import UUID, uuid5
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import BigInteger, DateTime, Index, Integer, String, Text, Uuid, delete, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Index,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    any_,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -130,7 +145,7 @@ class Batch:
             alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
             for row in rows.values():
                 alike[tuple(sorted(row))].append(row)
-            key = [column.name for column in table.__table__.primary_key]  # type: ignore[attr-defined]  # a Table
+            key = [column.name for column in table.__table__.primary_key]
             for columns, same in alike.items():
                 ordered = [{name: row[name] for name in columns} for row in same]
                 await insert_rows(self.session, table, ordered, conflict="update", key=key)
@@ -203,12 +218,22 @@ class Subscriber:
         heads: dict[str, int] = defaultdict(int)
         found = await session.execute(
             select(Inbox.aggregate_id, func.max(Inbox.version))
-            .where(Inbox.aggregate_id.in_(aggregates))
+            .where(Inbox.aggregate_id == any_(literal(aggregates, ARRAY(String))))
             .group_by(Inbox.aggregate_id)
         )
-        heads.update({aggregate: version for aggregate, version in found})
-        seen = set((await session.scalars(select(Inbox.event_id).where(Inbox.event_id.in_(event_ids)))).all())
-        letters = (await session.scalars(select(DeadLetter).where(DeadLetter.aggregate_id.in_(aggregates)))).all()
+        heads.update((aggregate, version) for aggregate, version in found)
+        seen = set(
+            (
+                await session.scalars(
+                    select(Inbox.event_id).where(Inbox.event_id == any_(literal(event_ids, ARRAY(Uuid))))
+                )
+            ).all()
+        )
+        letters = (
+            await session.scalars(
+                select(DeadLetter).where(DeadLetter.aggregate_id == any_(literal(aggregates, ARRAY(String))))
+            )
+        ).all()
         return heads, seen | {letter.event_id for letter in letters}, letters
 
     @staticmethod

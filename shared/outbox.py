@@ -120,8 +120,11 @@ class Relay:
             try:
                 async with self.engine.connect() as connection:
                     await connection.execution_options(isolation_level="AUTOCOMMIT")
-                    await self._take_turn(connection)
-                    await self._relay(connection)
+                    try:
+                        await self._take_turn(connection)
+                        await self._relay(connection)
+                    finally:
+                        await connection.invalidate()  # back in the pool it would still hold the lock
             except (StreamProblem, NatsError) as problem:
                 self._say(str(problem) or type(problem).__name__)
             except Exception as problem:  # noqa: BLE001 - a relay that gives up is a lost event; its class is enough
@@ -136,7 +139,7 @@ class Relay:
     async def _take_turn(self, connection: AsyncConnection) -> None:
         """Hold the schema's relay lock for as long as this connection lives; two relays would reorder events."""
         key = lock_key(self.service, "relay")
-        while not await connection.scalar(select(func.pg_try_advisory_lock(key))):
+        while not await connection.scalar(select(func.pg_try_advisory_lock(key))):  # noqa: ASYNC110 - another process holds it
             await asyncio.sleep(0.5)
 
     async def _relay(self, connection: AsyncConnection) -> None:

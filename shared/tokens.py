@@ -20,7 +20,12 @@ REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 SKEW = 10  # seconds two clocks may differ
 LONGEST = 16 * 1024  # characters
 
-REFRESH = 240  # seconds; with a minute of remembered tokens, a withdrawn key is dead within five minutes
+REFRESH = 240  # seconds until keys are fetched again, behind a request
+OLD = (
+    290  # seconds until a request waits for that: a withdrawn key is dead within five minutes, also after a quiet hour
+)
+WAIT = 1  # seconds it waits before going on with the keys there are
+AGAIN = 30  # seconds between fetches while the issuer is away
 COOL_DOWN = 5  # seconds between fetches that an unknown `kid` may cause
 FIRST_RETRY = 1  # seconds between fetches while no key has ever been seen
 PATIENCE = 4  # seconds a fetch may take
@@ -56,7 +61,7 @@ def usable_keys(document: object) -> dict[str, jwt.PyJWK]:
     for each in listed:
         if not isinstance(each, dict) or not isinstance(kid := each.get("kid"), str):
             continue
-        if "d" in each or each.get("kty") == "oct" or each.get("use", "sig") != "sig":
+        if "d" in each or each.get("use", "sig") != "sig":
             continue
         try:
             key = jwt.PyJWK(each)
@@ -85,8 +90,11 @@ class PublishedKeys:
         if key is None:
             await self._fetch(pause=COOL_DOWN if self._keys is not None else FIRST_RETRY)
             key = self._known(kid)
-        elif self._clock() - self._fetched > REFRESH:
-            self._start_fetch(pause=COOL_DOWN)
+        elif (age := self._clock() - self._fetched) > REFRESH:
+            fetching = self._start_fetch(pause=AGAIN)
+            if fetching is not None and age > OLD:
+                await asyncio.wait({fetching}, timeout=WAIT)
+                key = self._known(kid)
         if self._keys is None:
             raise KeysUnavailable
         return key

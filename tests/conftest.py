@@ -13,6 +13,7 @@ from deploy.embedded import Nats, Postgres
 from deploy.home import NATS_USERS, free_port, new_password, service_dsn
 from deploy.migrate import migrate
 from deploy.programs import running
+from tests.running_system import RunningSystem, start
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
@@ -90,3 +91,17 @@ async def database(postgres_server: Postgres, migrated: Database) -> AsyncIterat
     yield Database(postgres_server.dsn(name), migrated.passwords)
     await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await server.close()
+
+
+@pytest.fixture(scope="session")
+def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """Run everything, as `roundtable up` does; leave it running and as healthy as you found it."""
+    with start(tmp_path_factory.mktemp("system")) as system:
+        yield system
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests that need a whole system share one, in one test process (with `--dist loadgroup`)."""
+    for item in items:
+        if "running_system" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("system"))

@@ -4,12 +4,14 @@ from alembic import context
 from sqlalchemy import Connection
 
 from deploy.migrate import metadata
+from shared.db import naming
 
 service: str = context.config.attributes["service"]
 connection: Connection = context.config.attributes["connection"]
 
-# The models are wanted only to compare or to draft a migration; bringing a database up to date needs none.
-models = metadata(service) if context.config.attributes["compare"] else None
+# The models are wanted only to compare or to draft a migration; bringing a database up to date needs none of them,
+# only the names that constraints get.
+models = metadata(service) if context.config.attributes["compare"] else naming()
 
 context.configure(
     connection=connection,

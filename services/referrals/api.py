@@ -53,8 +53,10 @@ BULK_BODY: dict[str, Any] = {
     "/v1/referrals",
     status_code=HTTPStatus.CREATED,
     response_model=Referral,
-    responses={200: {"model": Referral, "description": "Recorded before, with the same content."}}
-    | responses(ReferralDiffers, IdTaken, RequestInProgress, KeyReused, SiteRequired, SiteUnknown),
+    responses={
+        200: {"model": Referral, "description": "Recorded before, with the same content."},
+        **responses(ReferralDiffers, IdTaken, RequestInProgress, KeyReused, SiteRequired, SiteUnknown),
+    },
 )
 async def receive(request: Request, new: NewReferral, caller: Writer, key: KeyHeader = None) -> Response:
     """Record a referral; sending the same one again is safe and answers 200 with the one recorded."""
@@ -64,22 +66,27 @@ async def receive(request: Request, new: NewReferral, caller: Writer, key: KeyHe
     return told.answer.response(replayed=told.replayed)
 
 
-@api.post("/v1/referrals/bulk", responses=responses(RequestInProgress, KeyReused), openapi_extra=BULK_BODY)
+@api.post(
+    "/v1/referrals/bulk",
+    response_model=BulkResults,
+    responses=responses(RequestInProgress, KeyReused),
+    openapi_extra=BULK_BODY,
+)
 async def receive_bulk(
     request: Request,
     caller: Writer,
     key: KeyHeader = None,
     *,
     dry_run: Annotated[bool, Query(description="Say what would happen, and change nothing.")] = False,
-) -> BulkResults:
+) -> Response:
     """Record many referrals. Each line has its own result; a bad line never stops the rest; sending all again is safe."""
     if key is None:
-        return await take_in_all(caller, bulk.lines(request), dry_run=dry_run)
+        return answer(HTTPStatus.OK, await take_in_all(caller, bulk.lines(request), dry_run=dry_run)).response()
     with running(caller.client, key):
         return await _bulk_once(request, caller, key, dry_run=dry_run)
 
 
-async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: bool) -> Any:  # noqa: ANN401 - or its replay
+async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: bool) -> Response:
     """Answer a bulk with a key as it was answered before; each row is safe to repeat, so an unfinished one is begun again."""
     content = (await request.body()).decode("latin-1")
     digest = request_hash(request.method, f"{request.scope['path']}?dry_run={dry_run}", content)

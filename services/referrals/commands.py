@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.referrals import domain, tables
 from services.referrals.queries import shown
-from services.referrals.schemas import NewReferral, Referral
+from services.referrals.schemas import NewPerson, NewReferral, Referral
 from services.referrals.tables import SEALED, Demographics, Person, PersonKeyRow
 from shared import audit
 from shared.auth import Caller
@@ -25,11 +25,7 @@ from shared.outbox import Emission, emit_all
 from shared.problems import FieldError, MalformedRequest, Problem
 
 LONDON = ZoneInfo("Europe/London")  # whose calendar national dates follow
-DEMOGRAPHICS = tuple(
-    name
-    for name in Demographics.__table__.columns.keys()
-    if name not in {"person_id", "version", "recorded_at", "recorded_by"}
-)
+DEMOGRAPHICS = tuple(name for name in NewPerson.model_fields if name in Demographics.__table__.columns)
 
 
 class ReferralDiffers(Problem):

@@ -47,7 +47,11 @@ def made(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     headers = LOCATION | ETAG
     return {
         201: {"model": model, "headers": headers},
-        200: {"model": model, "headers": headers, "description": "Registered before, by you and with the same content."},
+        200: {
+            "model": model,
+            "headers": headers,
+            "description": "Registered before, by you and with the same content.",
+        },
     }
 
 
@@ -90,7 +94,7 @@ HeldSite = Annotated[tables.Site, Depends(held_site)]
     responses=made(Organisation) | responses(AllSitesOnly, OrganisationDiffers, RequestInProgress, KeyReused),
 )
 async def register_organisation(caller: Registrar, once: OnceOnly, session: Session, new: NewOrganisation) -> Response:
-    """Register an organisation. With an `id` of your own, sending the same again answers 200 with the one registered."""
+    """Register an organisation. With an `id` of your own, sending it again answers 200."""
     registered = await commands.register_organisation(session, caller, new)
     body = queries.shown_organisation(registered.fields)
     return await once.reply(_told(registered, body, f"/v1/organisations/{body.id}"))
@@ -104,7 +108,11 @@ async def list_organisations(
     return await queries.organisations(session, filters)
 
 
-@api.get("/v1/organisations/{organisation_id}", response_model=Organisation, responses=shown(Organisation) | responses(NotFound))
+@api.get(
+    "/v1/organisations/{organisation_id}",
+    response_model=Organisation,
+    responses=shown(Organisation) | responses(NotFound),
+)
 async def read_organisation(organisation_id: UUID, _: Reader, session: Snapshot) -> Response:
     """Read an organisation."""
     organisation = await queries.organisation(session, organisation_id)
@@ -131,7 +139,7 @@ async def change_organisation(
     responses=made(Site) | responses(AllSitesOnly, OrganisationUnknown, SiteDiffers, RequestInProgress, KeyReused),
 )
 async def register_site(caller: Registrar, once: OnceOnly, session: Session, new: NewSite) -> Response:
-    """Register a site of an organisation. With an `id` of your own, sending the same again answers 200 with the one registered."""
+    """Register a site of an organisation. With an `id` of your own, sending it again answers 200."""
     registered = await commands.register_site(session, caller, new)
     body = queries.shown_site(registered.fields, may_write=True)
     return await once.reply(_told(registered, body, f"/v1/sites/{body.id}"))

@@ -92,7 +92,9 @@ async def change_organisation(
             .execution_options(synchronize_session=False)
         )
         kind = organisation.kind
-        await emit_all(session, [Emission(SiteChanged(**announced(one.__dict__, kind)), one.version) for one in touched])
+        await emit_all(
+            session, [Emission(SiteChanged(**announced(one.__dict__, kind)), one.version) for one in touched]
+        )
     await audit.record(
         session, [audit.entry(caller, "update", "organisation", organisation.id, detail=" ".join(sorted(changed)))]
     )
@@ -117,7 +119,8 @@ async def register_site(session: AsyncSession, caller: Caller, new: NewSite) -> 
 async def change_site(session: AsyncSession, caller: Caller, site: tables.Site, change: SiteChange) -> tables.Site:
     """Change a site that is held, and announce it as it is now."""
     sent = change.model_dump(exclude_unset=True)
-    changed = _differences(site, sent | sent.pop("address", {}))
+    address = sent.pop("address", {})
+    changed = _differences(site, sent | address)
     if not changed:
         return site
     _judge(changed, site.__dict__ | changed, datetime.now(LONDON).date())
@@ -150,7 +153,7 @@ def _registration(caller: Caller, new: NewOrganisation | NewSite, fields: Mappin
 
 
 def content_digest(new: BaseModel) -> bytes:
-    """Return by what a repeated registration is recognised, even after later changes; fields added later leave it as it is."""
+    """Return by what a repeated registration is recognised, even after later changes, or new optional fields."""
     return sha256(new.model_dump_json(exclude={"id"}, exclude_defaults=True).encode()).digest()
 
 
@@ -160,7 +163,7 @@ async def _once(
     """Insert a row, or return the one with its id that the same caller registered with the same content."""
     if await insert_rows(session, table, [row], conflict="nothing", key=["id"], returning="id"):
         return Registered(row, created=True)
-    found = await session.get(table, row["id"])
+    found: tables.Organisation | tables.Site | None = await session.get(table, row["id"])
     if found is None or (found.registered_by, found.content_digest) != (row["registered_by"], row["content_digest"]):
         raise differs
     return Registered(found.__dict__, created=False)
@@ -186,6 +189,8 @@ def _judge(changed: Iterable[str], fields: Mapping[str, Any], today: date) -> No
         errors.append(FieldError(pointer="/joined_on", code="date_out_of_range", message=message))
     if not domain.placed(fields["latitude"], fields["longitude"]):
         missing = "/latitude" if fields["latitude"] is None else "/longitude"
-        errors.append(FieldError(pointer=missing, code="coordinates_incomplete", message="Give both coordinates, or neither."))
+        errors.append(
+            FieldError(pointer=missing, code="coordinates_incomplete", message="Give both coordinates, or neither.")
+        )
     if errors:
         raise MalformedRequest(errors=errors)

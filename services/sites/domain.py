@@ -8,7 +8,8 @@ EARLIEST = date(1990, 1, 1)
 
 # Outward code, then inward code; the letters that are never used at their place are left out.
 POSTCODE = re.compile(
-    r"(?:GIR|[A-PR-UWYZ](?:\d{1,2}|\d[A-HJKPS-UW]|[A-HK-Y]\d{1,2}|[A-HK-Y]\d[ABEHMNPRV-Y]))\d[ABD-HJLNP-UW-Z]{2}", re.ASCII
+    r"(?:GIR|[A-PR-UWYZ](?:\d{1,2}|\d[A-HJKPS-UW]|[A-HK-Y]\d{1,2}|[A-HK-Y]\d[ABEHMNPRV-Y]))\d[ABD-HJLNP-UW-Z]{2}",
+    re.ASCII,
 )
 # England and Wales (with a linked charity's suffix), Scotland, Northern Ireland.
 CHARITY_NUMBER = re.compile(r"\d{6,7}(?:-\d{1,4})?|SC\d{6}|NIC\d{6}", re.ASCII)

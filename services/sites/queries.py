@@ -65,7 +65,7 @@ async def organisation_to_change(session: AsyncSession, organisation_id: UUID) -
 async def site_to_change(session: AsyncSession, site_id: UUID) -> tables.Site:
     """Return a site, held until the transaction ends; raises `NotFound`.
 
-    Its organisation is held first, as a change of the organisation holds both, so that two changes never wait for each other.
+    Its organisation is held first, as a change of that one does it, so that two changes never wait for each other.
     """
     row, organisation = tables.Site, tables.Organisation
     joined = select(organisation.id).join(row, row.organisation_id == organisation.id).where(row.id == site_id)

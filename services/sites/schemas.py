@@ -1,11 +1,12 @@
 """What callers send to `sites`, and what they are told."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.sites import domain
@@ -29,11 +30,20 @@ def _each_once(codes: list[str]) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
+def _written_out(value: object) -> object:
+    """Let only text through that is a date and nothing more; pydantic would take numbers and times as well."""
+    if not isinstance(value, str) or not DAY.fullmatch(value):
+        raise PydanticCustomError("date_parsing", "A date: YYYY-MM-DD.")
+    return value
+
+
 def absent() -> Any:  # noqa: ANN401 - stands where a field was not sent, whatever its type; see `model_fields_set`
     """Return what a change holds for a field that it does not name."""
     return None
 
 
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+Day = Annotated[date, BeforeValidator(_written_out)]
 ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 SEVERAL_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
@@ -41,7 +51,9 @@ ShortName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 Accessibility = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=SEVERAL_LINES)
 ]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=SEVERAL_LINES)]
+Description = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=SEVERAL_LINES)
+]
 CharityNumber = Annotated[
     str,
     Field(max_length=20, description="As registered in England and Wales, Scotland (SC…) or Northern Ireland (NIC…)."),
@@ -57,8 +69,12 @@ Postcode = Annotated[
     Field(max_length=12, description="A UK postcode, in any spelling; kept in capitals with its space."),
     _spelled(domain.postcode, "postcode_invalid", "Not a UK postcode."),
 ]
-Latitude = Annotated[float, Field(strict=True, ge=49, le=61, description="Degrees north (WGS 84), in the United Kingdom.")]
-Longitude = Annotated[float, Field(strict=True, ge=-9, le=2.5, description="Degrees east (WGS 84), in the United Kingdom.")]
+Latitude = Annotated[
+    float, Field(strict=True, ge=49, le=61, description="Degrees north (WGS 84), in the United Kingdom.")
+]
+Longitude = Annotated[
+    float, Field(strict=True, ge=-9, le=2.5, description="Degrees east (WGS 84), in the United Kingdom.")
+]
 Languages = Annotated[list[Language], Field(max_length=60), AfterValidator(_each_once)]
 Flag = Annotated[bool, Field(strict=True)]
 WhereRedacted = "Null where the address is redacted and not for this caller."
@@ -169,7 +185,7 @@ class NewSite(Strict):
         "event; the site itself shows them to callers with `sites:write` only, and such reads are audited.",
     )
     co_provider: Flag = Field(description="Whether services are delivered here together with the community.")
-    joined_on: date = Field(description="Not in the future, 1990 or later.")
+    joined_on: Day = Field(description="Not in the future, 1990 or later.")
     status: SiteStatus = "active"
 
 
@@ -189,7 +205,7 @@ class SiteChange(Strict):
     accessibility: Accessibility | None = None
     redacted_address: Flag = Field(default_factory=absent)
     co_provider: Flag = Field(default_factory=absent)
-    joined_on: date = Field(default_factory=absent)
+    joined_on: Day = Field(default_factory=absent)
     status: SiteStatus = Field(default_factory=absent)
 
 
@@ -245,5 +261,7 @@ class SiteFilters(Paging):
     organisation_id: UUID | None = None
     status: SiteStatus | None = None
     cluster: ShortName | None = None
-    language: Language | None = Field(None, description="Either code of a language finds the sites that gave the other.")
+    language: Language | None = Field(
+        None, description="Either code of a language finds the sites that gave the other."
+    )
     co_provider: bool | None = None

@@ -42,6 +42,11 @@ def jwk(key: PrivateKey, kid: str, **more: str) -> dict[str, Any]:
     return {**made, "kid": kid, "use": "sig", **more}
 
 
+def private_jwk(key: Ed25519PrivateKey, kid: str) -> dict[str, Any]:
+    """Return a whole key as a JWK, as somebody publishes by mistake."""
+    return {**OKPAlgorithm.to_jwk(key, as_dict=True), "kid": kid}
+
+
 def part(value: object) -> str:
     """Return one part of a JWT."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -84,6 +89,13 @@ class Forge:
         head = {"typ": "at+jwt", "kid": self.kid, **(header or {})}
         kept = {name: value for name, value in head.items() if value is not None}
         return jwt.encode(self.claims(**changes), self.key, algorithm=self.algorithm, headers=kept)
+
+    def signed(self, header: Mapping[str, object], **changes: object) -> str:
+        """Return a truly signed token with a header that no library would write."""
+        head = {"alg": self.algorithm, "typ": "at+jwt", "kid": self.kid, **header}
+        signing = f"{part(head)}.{part(self.claims(**changes))}"
+        signer = jwt.get_algorithm_by_name(self.algorithm)
+        return f"{signing}.{part(signer.sign(signing.encode(), self.key))}"
 
     def unsigned(self, header: Mapping[str, object], signature: bytes = b"", **changes: object) -> str:
         """Return a token that no library would make."""

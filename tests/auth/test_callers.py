@@ -1,6 +1,7 @@
 """What a verified caller may do: scopes first, then sites; and how little that costs."""
 
 import time
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
@@ -92,6 +93,22 @@ async def test_refusals_come_in_order_whatever_the_body_is(forge: Forge, service
     assert (await service.get("/v1/letters/one")).status_code == 401
     answer = await service.get("/v1/letters/one", headers={"Authorization": f"Bearer {reader}"})
     assert answer.status_code == 422
+
+
+async def test_a_body_is_not_read_before_its_sender_is_known(forge: Forge, service: httpx.AsyncClient) -> None:
+    parts_read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        for part in (b"{", b"}"):
+            parts_read.append(part)
+            yield part
+
+    headers = {"Content-Type": "application/json"}
+    assert (await service.post("/v1/letters", content=body(), headers=headers)).status_code == 401
+    assert parts_read == []
+    headers |= {"Authorization": f"Bearer {forge.token()}"}
+    assert (await service.post("/v1/letters", content=body(), headers=headers)).status_code == 200
+    assert parts_read == [b"{", b"}"]
 
 
 async def test_an_operation_that_needs_no_token_asks_for_none(service: httpx.AsyncClient) -> None:

@@ -6,8 +6,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.auth import Doorkeeper, IssuerUnreachable, Unauthenticated
-from shared.tokens import COOL_DOWN, FIRST_RETRY, REFRESH, PublishedKeys, Verifier, usable_keys
-from tests.auth.forge import AUDIENCE, ISSUER, Forge, ec, jwk, rsa
+from shared.tokens import AGAIN, COOL_DOWN, FIRST_RETRY, REFRESH, PublishedKeys, Verifier, usable_keys
+from tests.auth.forge import AUDIENCE, ISSUER, Forge, ec, jwk, private_jwk, rsa
 from tests.auth.keyserver import KeyServer
 
 
@@ -58,6 +58,15 @@ async def test_unknown_key_ids_cause_one_fetch_in_a_while(
     with pytest.raises(Unauthenticated):
         await door.caller(forge.token({"kid": "unknown"}))
     assert keys.asked == 3
+
+
+async def test_a_token_that_could_never_be_believed_causes_no_fetch(
+    door: Doorkeeper, forge: Forge, keys: KeyServer
+) -> None:
+    for token in (forge.unsigned({"alg": "none"}), forge.token({"typ": "id+jwt"}), "nonsense"):
+        with pytest.raises(Unauthenticated):
+            await door.caller(token)
+    assert keys.asked == 0
 
 
 async def test_a_new_key_is_believed_at_its_first_token(
@@ -144,6 +153,31 @@ async def test_a_withdrawn_key_takes_its_remembered_tokens_with_it(
         await door.caller(token)
 
 
+async def test_a_key_withdrawn_in_a_quiet_hour_is_not_believed_once_more(
+    door: Doorkeeper, forge: Forge, keys: KeyServer, clock: Clock
+) -> None:
+    await door.caller(forge.token())
+    keys.document = Forge(kid="next").jwks()
+    clock.now += 3600
+    with pytest.raises(Unauthenticated):
+        await door.caller(forge.token())
+
+
+async def test_an_outage_is_probed_now_and_then_only(
+    door: Doorkeeper, forge: Forge, keys: KeyServer, clock: Clock
+) -> None:
+    await door.caller(forge.token())
+    keys.document = b"busy"
+    clock.now += 3600
+    for _ in range(10):
+        clock.now += 1
+        assert (await door.caller(forge.token())).client == "iaptus"
+    assert keys.asked == 2
+    clock.now += AGAIN
+    await door.caller(forge.token())
+    assert keys.asked == 3
+
+
 def test_only_public_signing_keys_of_accepted_algorithms_and_length_are_usable() -> None:
     good, other = Ed25519PrivateKey.generate(), ec()
     found = usable_keys(
@@ -155,7 +189,7 @@ def test_only_public_signing_keys_of_accepted_algorithms_and_length_are_usable()
                 jwk(rsa(1024), "short"),
                 jwk(rsa(2048), "pss", alg="PS256"),
                 jwk(other, "encryption", use="enc"),
-                jwk(other, "private", d="AAAA"),
+                private_jwk(good, "private"),
                 {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0", "alg": "HS256"},
                 {"kty": "EC", "kid": "half", "crv": "P-256", "x": "AA"},
                 {key: value for key, value in jwk(good, "nameless").items() if key != "kid"},

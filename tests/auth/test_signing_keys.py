@@ -19,7 +19,7 @@ from tests.auth.test_keys import Clock
 
 MAKE = (
     "import sys; from pathlib import Path; from deploy.issuer_keys import KeyRing;"
-    "sys.stdin.readline(); print(KeyRing(Path(sys.argv[1])).current().kid)"
+    "print('ready', flush=True); sys.stdin.readline(); print(KeyRing(Path(sys.argv[1])).current().kid)"
 )
 
 
@@ -38,7 +38,14 @@ def test_many_processes_at_once_make_one_key(tmp_path: Path) -> None:
         )
         for _ in range(4)
     ]
-    made = {maker.communicate("go\n", timeout=60)[0].strip() for maker in makers}
+    for maker in makers:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == "ready\n"
+    for maker in makers:
+        assert maker.stdin is not None
+        maker.stdin.write("go\n")
+        maker.stdin.flush()
+    made = {maker.communicate(timeout=60)[0].strip() for maker in makers}
     assert len(made) == 1
     assert made == set(published(KeyRing(tmp_path)))
     assert [stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "issuer" / "keys").iterdir()] == [0o600]

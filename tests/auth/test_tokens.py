@@ -49,6 +49,7 @@ TRICKS: dict[str, Callable[[Forge], str]] = {
     "key id unknown": lambda forge: forge.token({"kid": "other"}),
     "key id that is a path": lambda forge: forge.token({"kid": "../../dev/null"}),
     "critical extension": lambda forge: forge.token({"crit": ["exp"]}),
+    "critical extension that the library knows": lambda forge: forge.signed({"b64": True, "crit": ["b64"]}),
     "detached payload": lambda forge: forge.unsigned({"alg": "EdDSA", "b64": False, "crit": ["b64"]}),
     "not an access token": lambda forge: forge.token({"typ": "id+jwt"}),
     "type missing": lambda forge: forge.token({"typ": ""}),

@@ -1,0 +1,247 @@
+"""`roundtable import`: examples and exports brought in through the public API, as any sender would."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import islice
+from time import monotonic
+from typing import Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deploy import PORT_OFFSETS, wandsworth
+from deploy.cli_tokens import development_token
+from deploy.wandsworth import PERIODS, TABLE_1, TOTAL
+from shared.codes import code_list
+from shared.settings import settings
+
+importing = typer.Typer(no_args_is_help=True, help="Bring in referrals through the public API.")
+
+LINES = 500  # referrals in one request
+PATIENCE = 120  # seconds for reporting to show what was posted
+SOURCES = "source_of_referral_iapt"
+
+
+class ImportFailed(Exception):
+    """Why an import ended early, in a sentence."""
+
+
+@importing.callback()
+def about() -> None:
+    """Bring in referrals through the public API."""
+
+
+@importing.command("wandsworth")
+def import_wandsworth() -> None:
+    """Post the 9,189 referrals behind the Wandsworth evaluation's Table 1, and print its figures beside ours.
+
+    Safe to repeat: a referral that is there already is recognised. Needs a running system: roundtable up
+    """
+    try:
+        equal = asyncio.run(_wandsworth(Console()))
+    except ImportFailed as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+    except httpx.TransportError:
+        typer.echo("The services do not answer. Start them with: roundtable up", err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if equal else 1)
+
+
+async def _wandsworth(console: Console) -> bool:
+    """Post, wait, compare; return whether every figure is equal."""
+    token = development_token(["referrals:write", "reports:read", "reports:exact"], client="example", ttl=3600)
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+        await _post(console, client, list(wandsworth.referrals()))
+        report = await _shown(console, client)
+        equal = _print_table_1(console, _counts(report))
+        equal &= _print_people(console, await _by(client, "gender_identity"), await _by(client, "ethnic_group"))
+        await _print_completeness(console, client)
+    verdict = "Equal: every figure above is the evaluation's." if equal else "NOT EQUAL: see the marked rows above."
+    as_of = report["as_of"]
+    console.print(f"\n{verdict} As of event {as_of['events']}, {as_of['at']}.", highlight=False)
+    return equal
+
+
+def url(service: str) -> str:
+    """Return the address of a service on this machine."""
+    return f"http://127.0.0.1:{settings().port_base + PORT_OFFSETS[service]}"
+
+
+async def _post(console: Console, client: httpx.AsyncClient, referrals: list[dict[str, Any]]) -> None:
+    """Post all referrals by the hundred, with a bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    told = {"accepted": 0, "replayed": 0, "rejected": 0}
+    began = monotonic()
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Posting referrals", total=len(referrals))
+        for chunk in _chunks(referrals):
+            answer = await _patiently(client, chunk)
+            told = {name: count + answer[name] for name, count in told.items()}
+            progress.advance(task, len(chunk))
+            if answer["rejected"]:
+                first = next(result for result in answer["results"] if result["status"] == "rejected")
+                raise ImportFailed(f"A referral was refused: {json.dumps(first['problem'])}")
+    seconds = monotonic() - began
+    console.print(
+        f"{told['accepted']} recorded, {told['replayed']} there already,"
+        f" in {seconds:.1f} s ({len(referrals) / seconds:,.0f} a second)."
+    )
+
+
+def _chunks(referrals: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    rest = iter(referrals)
+    while chunk := list(islice(rest, LINES)):
+        yield chunk
+
+
+async def _patiently(client: httpx.AsyncClient, chunk: list[dict[str, Any]]) -> dict[str, Any]:
+    """Post one chunk; a service that is away for a moment is asked again, since sending twice is safe."""
+    body = "\n".join(map(json.dumps, chunk)).encode()
+    headers = {"Content-Type": "application/x-ndjson"}
+    for attempt in range(60):
+        try:
+            answer = await client.post(f"{url('referrals')}/v1/referrals/bulk", content=body, headers=headers)
+        except httpx.TransportError:
+            if attempt == 0:
+                await client.get(f"{url('referrals')}/health/live")  # not there at all: say so at once
+        else:
+            if answer.status_code == httpx.codes.OK:
+                told: dict[str, Any] = answer.json()
+                return told
+            if answer.status_code not in {429, 503}:
+                raise ImportFailed(f"The referrals service answered {answer.status_code}: {answer.text}")
+        await asyncio.sleep(0.5)
+    raise ImportFailed("The referrals service did not take the referrals within half a minute.")
+
+
+async def _report(client: httpx.AsyncClient, by: str, interval: str) -> dict[str, Any]:
+    wanted = {
+        "from": f"{PERIODS[0].start:%Y-%m}",
+        "to": f"{PERIODS[-1].end:%Y-%m}",
+        "interval": interval,
+        "by": by,
+        "profile": "exact",
+    }
+    answer = await client.get(f"{url('reporting')}/v1/reports/referrals_received", params=wanted)
+    if answer.status_code != httpx.codes.OK:
+        raise ImportFailed(f"The reporting service answered {answer.status_code}: {answer.text}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _shown(console: Console, client: httpx.AsyncClient) -> dict[str, Any]:
+    """Return the report once it holds everything that was posted."""
+    began = monotonic()
+    with console.status("Waiting for reporting …"):
+        while True:
+            report = await _report(client, "source,source_system", "year")
+            found = sum(row["value"] for row in report["rows"] if _ours(row))
+            if found >= TOTAL:
+                break
+            if monotonic() - began > PATIENCE:
+                raise ImportFailed(f"After {PATIENCE} s reporting shows {found} of {TOTAL}. See: roundtable logs")
+            await asyncio.sleep(0.2)
+    console.print(f"All in the report {monotonic() - began:.1f} s later.\n")
+    return report
+
+
+def _ours(row: dict[str, Any]) -> bool:
+    return row["group"].get("source_system") in {wandsworth.SYSTEM, wandsworth.OUTPATIENTS}
+
+
+def _counts(report: dict[str, Any]) -> dict[tuple[str, str, str], int]:
+    """Return the report's counts by source, sending system and first day of the period."""
+    return {
+        (row["group"]["source"], row["group"]["source_system"], row["period"]["start"]): row["value"]
+        for row in report["rows"]
+        if _ours(row)
+    }
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a percentage with two decimals, half up."""
+    return str((Decimal(100 * part) / whole).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def _print_table_1(console: Console, counts: dict[tuple[str, str, str], int]) -> bool:
+    """Print the paper's table and ours; return whether all counts are equal."""
+    table = Table(title="Referrals by source: the evaluation's Table 1, and this system's report", title_justify="left")
+    table.add_column("Source")
+    for period in PERIODS:
+        table.add_column(f"{period.name}\nprinted", justify="right")
+        table.add_column("\nours", justify="right")
+        table.add_column("\n%", justify="right")
+    equal = True
+    totals = [0] * len(PERIODS)
+    for row in TABLE_1:
+        label, cells = code_list(SOURCES).label(row.source), [row.name]
+        for number, period in enumerate(PERIODS):
+            found = counts.get((str(label), row.system, period.start.isoformat()), 0)
+            totals[number] += found
+            equal &= found == row.counts[number]
+            mark = "" if found == row.counts[number] else " ≠"
+            share = percent(found, period.total)
+            printed = row.printed[number]
+            note = "" if printed in {share, "-"} else f" (printed {printed})"
+            cells += [f"{row.counts[number]}", f"{found}{mark}", f"{share}{note}" if found else "-"]
+        table.add_row(*cells)
+    table.add_section()
+    sums = [cell for total, period in zip(totals, PERIODS, strict=True) for cell in (str(period.total), str(total), "")]
+    table.add_row("Total", *sums)
+    console.print(table)
+    return equal and totals == [period.total for period in PERIODS]
+
+
+async def _by(client: httpx.AsyncClient, dimension: str) -> dict[str, int]:
+    report = await _report(client, dimension, "total")
+    return {row["group"][dimension]: row["value"] for row in report["rows"]}
+
+
+def _print_people(console: Console, genders: dict[str, int], ethnic_groups: dict[str, int]) -> bool:
+    """Print who they were beside what the evaluation says; return whether it is equal."""
+    women = next(count for group, count in genders.items() if group.startswith("Female"))
+    known = sum(count for group, count in genders.items() if not group.startswith("Not "))
+    missing = sum(count for group, count in ethnic_groups.items() if group.startswith("Not "))
+    white = ethnic_groups["White"]
+    bme = sum(ethnic_groups.values()) - white - missing
+    table = Table(title="Who they were", title_justify="left")
+    for heading in ("", "printed", "ours"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    rows = (
+        ("Women, of the 5,715 who entered", "66.5 %", f"{percent(women, known)} % ({women:,} of {known:,})"),
+        ("White", "39.94 %", f"{percent(white, TOTAL)} % ({white:,} of {TOTAL:,})"),
+        ("Black and minority ethnic", "12.82 %", f"{percent(bme, TOTAL)} % ({bme:,})"),
+        ("Missing or not stated", "47.24 %", f"{percent(missing, TOTAL)} % ({missing:,})"),
+    )
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    return (women, known, white, bme, missing) == (
+        wandsworth.WOMEN,
+        wandsworth.ENTERED,
+        wandsworth.WHITE,
+        wandsworth.BME,
+        TOTAL - wandsworth.WHITE - wandsworth.BME,
+    )
+
+
+async def _print_completeness(console: Console, client: httpx.AsyncClient) -> None:
+    """Print what the evaluation complained about, as this system shows it beside every figure."""
+    wanted = {"from": f"{PERIODS[0].start:%Y-%m}", "to": f"{PERIODS[-1].end:%Y-%m}", "profile": "exact"}
+    answer = await client.get(f"{url('reporting')}/v1/completeness", params=wanted)
+    if answer.status_code != httpx.codes.OK:
+        raise ImportFailed(f"The reporting service answered {answer.status_code}: {answer.text}")
+    table = Table(title="Completeness of what was recorded (base: referrals received)", title_justify="left")
+    for heading in ("Field", "recorded", "not stated", "not known", "missing", "recorded %"):
+        table.add_column(heading, justify="left" if heading == "Field" else "right")
+    for row in answer.json()["rows"]:
+        if row["field"] in {"ethnic_category", "gender_identity", "birth_month", "language"}:
+            figures = (row[name] for name in ("valid", "not_stated", "not_known", "missing", "valid_percent"))
+            table.add_row(row["field"], *(str(figure) for figure in figures))
+    console.print(table)

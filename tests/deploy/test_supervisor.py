@@ -1,0 +1,163 @@
+"""`roundtable up` starts everything, keeps it running, stops it in order, and survives its own death."""
+
+import asyncio
+import os
+import signal
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import httpx
+import nats as nats_client
+import psutil
+import pytest
+
+from deploy import PORT_OFFSETS, SERVICES
+from deploy.leftovers import MARK
+from shared.events.event import STREAM
+from tests.running_system import RunningSystem, roundtable, start
+
+NAMES = {"supervisor", "postgres", "nats", "issuer"} | {
+    f"{name}-{kind}" for name in SERVICES for kind in ("api", "worker")
+}
+
+
+async def until(true: Callable[[], bool], within: float) -> float:
+    """Wait until something is so, and return the seconds it took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < within, "not within the time promised"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+def children(home: Path) -> list[psutil.Process]:
+    """Return the processes that belong to a home, by their mark."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+async def test_every_service_is_ready_and_status_names_the_real_processes(running_system: RunningSystem) -> None:
+    status = running_system.status()
+    assert {entry["name"] for entry in status["processes"]} == NAMES
+    for entry in status["processes"]:
+        process = psutil.Process(entry["pid"])
+        words = " ".join(process.cmdline())
+        expected = {"postgres": "bin/postgres", "nats": "nats-server", "api": " serve ", "worker": " work "}
+        assert expected.get(entry["kind"], " up") in words
+        assert set(entry) - {"port"} == {"name", "kind", "service", "pid"}
+    async with httpx.AsyncClient() as client:
+        for service in PORT_OFFSETS:
+            assert (await client.get(f"{running_system.url(service)}/health/ready")).status_code == 200
+    assert status["nats"]["stream"] == STREAM
+    assert Path(status["nats"]["store_dir"]).is_dir()
+
+
+async def test_the_administrators_addresses_open_everything_and_are_private(running_system: RunningSystem) -> None:
+    status = running_system.status()
+    connection = await asyncpg.connect(status["postgres"]["admin_dsn"])
+    assert await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        assert await connection.fetchval(f"SHOW {setting}") == "on"
+    await connection.close()
+    bus = await nats_client.connect(status["nats"]["url"])
+    assert {info.name for info in await bus.jetstream().consumers_info(STREAM)} == set(status["nats"]["durables"])
+    await bus.close()
+    for private in ("run/processes.json", "secrets.json", "keys/referrals.json"):
+        assert stat.S_IMODE((running_system.home / private).stat().st_mode) == 0o600
+    for folder in ("run", "keys", "logs", "postgres", "nats"):
+        assert stat.S_IMODE((running_system.home / folder).stat().st_mode) == 0o700
+
+
+def test_only_referrals_is_handed_the_keys_and_each_its_own_role(running_system: RunningSystem) -> None:
+    for service in SERVICES:
+        for kind in ("api", "worker"):
+            environment = psutil.Process(running_system.pid(f"{service}-{kind}")).environ()
+            assert ("ROUNDTABLE_KEY_FILE" in environment) is (service == "referrals")
+            assert f"//roundtable_{service}:" in environment["ROUNDTABLE_DATABASE_URL"]
+            assert f"//{service}:" in environment["ROUNDTABLE_NATS_URL"]
+
+
+def test_a_second_supervisor_is_refused_with_the_way_to_stop_the_first(running_system: RunningSystem) -> None:
+    refused = running_system.roundtable("up", check=False)
+    assert refused.returncode == 1
+    assert f"process {running_system.process.pid}" in refused.stderr
+    assert "roundtable down" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["sites-api", "sites-worker", "nats", "postgres", "issuer"])
+async def test_whatever_is_killed_is_back_in_seconds(running_system: RunningSystem, name: str) -> None:
+    before = running_system.pid(name)
+    os.kill(before, signal.SIGKILL)
+
+    def back() -> bool:
+        pids = {entry["name"]: entry["pid"] for entry in running_system.status()["processes"]}
+        return pids.get(name, before) != before
+
+    await until(back, within=5)
+    async with httpx.AsyncClient() as client:
+        deadline = time.monotonic() + 30
+        for service in PORT_OFFSETS:
+            while True:
+                try:
+                    if (await client.get(f"{running_system.url(service)}/health/ready")).status_code == 200:
+                        break
+                except httpx.TransportError:
+                    pass
+                assert time.monotonic() < deadline, f"{service} is not ready again"
+                await asyncio.sleep(0.05)
+    assert f"{name} was ended by SIGKILL; starting it again" in running_system.said()
+
+
+@pytest.mark.parametrize("what", ["durable", "stream"])
+async def test_a_deleted_stream_or_durable_is_declared_again(running_system: RunningSystem, what: str) -> None:
+    bus = await nats_client.connect(running_system.status()["nats"]["url"])
+    stream = bus.jetstream()
+    await (stream.delete_stream(STREAM) if what == "stream" else stream.delete_consumer(STREAM, "reporting"))
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            await stream.consumer_info(STREAM, "reporting")
+            break
+        except nats_client.js.errors.Error:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+    await bus.close()
+
+
+def test_status_is_quick(running_system: RunningSystem) -> None:
+    began = time.monotonic()
+    shown = running_system.roundtable("status")
+    assert time.monotonic() - began < 2  # 0.3 s on a quiet machine
+    assert "postgres" in shown.stdout
+
+
+async def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_starts(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)  # as when the checkout lies in a closed folder
+    home = tmp_path / "home"
+    with start(tmp_path) as system:
+        supervisor = system.process.pid
+        os.kill(supervisor, signal.SIGKILL)
+        await until(lambda: not children(home), within=5)
+    with start(tmp_path) as system:
+        assert {entry["name"] for entry in system.status()["processes"]} == NAMES
+        system.process.send_signal(signal.SIGTERM)
+        assert system.process.wait(30) == 0
+        assert children(home) == []
+        assert not (home / "run" / "processes.json").exists()
+        assert system.roundtable("status", check=False).returncode == 1
+        assert system.roundtable("down").stdout.strip() == "Nothing was running."
+
+
+def test_a_taken_port_is_refused_with_its_number(running_system: RunningSystem, tmp_path: Path) -> None:
+    refused = roundtable(tmp_path, running_system.port_base, "up", check=False)
+    assert refused.returncode == 1
+    assert f"Port {running_system.port_base + 1}, meant for referrals, is used" in refused.stderr

@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from pydantic_core import to_json
 from sqlalchemy import Connection, LargeBinary, MetaData, Row, Table, event, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, SessionTransaction
 from sqlalchemy.orm import Session as SyncSession
 
+from shared.problems import Problem
 from shared.settings import settings
 
 NAMES = {
@@ -36,10 +39,26 @@ class Kernel(DeclarativeBase):
     metadata = naming()
 
 
+class OutcomeUnknown(Problem):
+    """The database went away while this was being saved: it may be recorded or not. Send it again, with the same key."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def connect(
-    url: str, *, pool: int = 6, statement_timeout_ms: int = 5000, lock_timeout_ms: int = 2000, name: str = "roundtable"
+    url: str,
+    *,
+    pool: int = 6,
+    statement_timeout_ms: int = 5000,
+    lock_timeout_ms: int = 2000,
+    name: str = "roundtable",
+    search_path: str | None = None,
 ) -> AsyncEngine:
-    """Return an engine that never shows parameters, and never waits for ever."""
+    """Return an engine that never shows parameters, and never waits for ever.
+
+    `search_path` is for administrators; a service's role has its own.
+    """
+    schema = {"search_path": search_path} if search_path else {}
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool,
@@ -55,6 +74,7 @@ def connect(
                 "lock_timeout": str(lock_timeout_ms),
                 "idle_in_transaction_session_timeout": str(max(10_000, statement_timeout_ms)),
                 "jit": "off",
+                **schema,
             },
         },
     )
@@ -103,7 +123,19 @@ async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
     async with session_maker()() as session:
         session.info["request"] = request
         yield session
+        await commit(session)
+
+
+async def commit(session: AsyncSession) -> None:
+    """Commit; raise `OutcomeUnknown` when the connection broke meanwhile: 503 is kept for what surely did not happen."""
+    try:
         await session.commit()
+    except DBAPIError as problem:
+        if problem.connection_invalidated:
+            raise OutcomeUnknown from None
+        raise
+    except OSError:
+        raise OutcomeUnknown from None
 
 
 async def snapshot(request: Request) -> AsyncIterator[AsyncSession]:

@@ -13,7 +13,7 @@ from services.referrals.schemas import EXAMPLE, BulkResults, IdentifiedReferral,
 from shared import audit
 from shared.app import router
 from shared.auth import Caller, SiteRequired, SiteUnknown, needs
-from shared.db import Session, session_maker
+from shared.db import Session, commit, session_maker
 from shared.idempotency import (
     Answer,
     KeyHeader,
@@ -99,7 +99,7 @@ async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: boo
         results = await take_in_all(caller, bulk.lines(request), dry_run=dry_run)
         told: Answer = answer(HTTPStatus.OK, results)
         await store(session, caller.client, {key: (digest, told)})
-        await session.commit()
+        await commit(session)
     return told.response()
 
 

@@ -12,7 +12,7 @@ from services.referrals.bulk import as_referral
 from services.referrals.commands import Arrival, Received, id_of, receive
 from services.referrals.schemas import BulkResult, BulkResults
 from shared.auth import Caller
-from shared.db import limit_to, session_maker
+from shared.db import OutcomeUnknown, commit, limit_to, session_maker
 from shared.group_commit import GroupCommit
 from shared.idempotency import Answer, KeyReused, RequestInProgress, answer, store, stored
 from shared.problems import Problem, UnexpectedError
@@ -73,7 +73,7 @@ async def _together(caller: Caller, knocks: Sequence[Knock]) -> list[Told | Prob
             await store(session, caller.client, keep)
         except IntegrityError:
             raise RequestInProgress from None
-        await session.commit()
+        await commit(session)
     return [each for each in told if each is not None]
 
 
@@ -134,9 +134,9 @@ async def _record(caller: Caller, arrivals: Sequence[Arrival], trial: AsyncSessi
         async with session_maker()() as session:
             limit_to(session, caller.sites)
             outcomes = await receive(session, caller, arrivals)
-            await session.commit()
+            await commit(session)
             return outcomes
-    except OperationalError:
+    except (OperationalError, OutcomeUnknown):
         raise
     except DBAPIError:
         if len(arrivals) == 1:

@@ -6,6 +6,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +14,7 @@ import httpx
 import nats as nats_client
 import psutil
 import pytest
+from nats.js import JetStreamContext
 
 from deploy import PORT_OFFSETS, SERVICES
 from deploy.leftovers import MARK
@@ -24,13 +26,20 @@ NAMES = {"supervisor", "postgres", "nats", "issuer"} | {
 }
 
 
-async def until(true: Callable[[], bool], within: float) -> float:
-    """Wait until something is so, and return the seconds it took."""
-    began = time.monotonic()
+def until(true: Callable[[], bool], within: float) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + within
     while not true():
-        assert time.monotonic() - began < within, "not within the time promised"
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
+        assert time.monotonic() < deadline, "not within the time promised"
+        time.sleep(0.02)
+
+
+def is_ready(address: str) -> bool:
+    """Whether an api says that it is ready."""
+    try:
+        return httpx.get(f"{address}/health/ready").status_code == HTTPStatus.OK
+    except httpx.TransportError:
+        return False
 
 
 def children(home: Path) -> list[psutil.Process]:
@@ -45,7 +54,7 @@ def children(home: Path) -> list[psutil.Process]:
     return found
 
 
-async def test_every_service_is_ready_and_status_names_the_real_processes(running_system: RunningSystem) -> None:
+def test_every_service_is_ready_and_status_names_the_real_processes(running_system: RunningSystem) -> None:
     status = running_system.status()
     assert {entry["name"] for entry in status["processes"]} == NAMES
     for entry in status["processes"]:
@@ -54,14 +63,12 @@ async def test_every_service_is_ready_and_status_names_the_real_processes(runnin
         expected = {"postgres": "bin/postgres", "nats": "nats-server", "api": " serve ", "worker": " work "}
         assert expected.get(entry["kind"], " up") in words
         assert set(entry) - {"port"} == {"name", "kind", "service", "pid"}
-    async with httpx.AsyncClient() as client:
-        for service in PORT_OFFSETS:
-            assert (await client.get(f"{running_system.url(service)}/health/ready")).status_code == 200
+    assert all(is_ready(running_system.url(service)) for service in PORT_OFFSETS)
     assert status["nats"]["stream"] == STREAM
     assert Path(status["nats"]["store_dir"]).is_dir()
 
 
-async def test_the_administrators_addresses_open_everything_and_are_private(running_system: RunningSystem) -> None:
+async def test_the_administrators_addresses_open_everything(running_system: RunningSystem) -> None:
     status = running_system.status()
     connection = await asyncpg.connect(status["postgres"]["admin_dsn"])
     assert await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
@@ -71,8 +78,11 @@ async def test_the_administrators_addresses_open_everything_and_are_private(runn
     bus = await nats_client.connect(status["nats"]["url"])
     assert {info.name for info in await bus.jetstream().consumers_info(STREAM)} == set(status["nats"]["durables"])
     await bus.close()
-    for private in ("run/processes.json", "secrets.json", "keys/referrals.json"):
-        assert stat.S_IMODE((running_system.home / private).stat().st_mode) == 0o600
+
+
+def test_what_is_private_is_closed_to_other_users(running_system: RunningSystem) -> None:
+    for file in ("run/processes.json", "secrets.json", "keys/referrals.json"):
+        assert stat.S_IMODE((running_system.home / file).stat().st_mode) == 0o600
     for folder in ("run", "keys", "logs", "postgres", "nats"):
         assert stat.S_IMODE((running_system.home / folder).stat().st_mode) == 0o700
 
@@ -94,27 +104,26 @@ def test_a_second_supervisor_is_refused_with_the_way_to_stop_the_first(running_s
 
 
 @pytest.mark.parametrize("name", ["sites-api", "sites-worker", "nats", "postgres", "issuer"])
-async def test_whatever_is_killed_is_back_in_seconds(running_system: RunningSystem, name: str) -> None:
+def test_whatever_is_killed_is_back_in_seconds(running_system: RunningSystem, name: str) -> None:
     before = running_system.pid(name)
     os.kill(before, signal.SIGKILL)
 
-    def back() -> bool:
-        pids = {entry["name"]: entry["pid"] for entry in running_system.status()["processes"]}
-        return pids.get(name, before) != before
+    def is_back() -> bool:
+        now: list[int] = [entry["pid"] for entry in running_system.status()["processes"] if entry["name"] == name]
+        return now not in ([], [before])
 
-    await until(back, within=5)
-    async with httpx.AsyncClient() as client:
-        deadline = time.monotonic() + 30
-        for service in PORT_OFFSETS:
-            while True:
-                try:
-                    if (await client.get(f"{running_system.url(service)}/health/ready")).status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                assert time.monotonic() < deadline, f"{service} is not ready again"
-                await asyncio.sleep(0.05)
+    until(is_back, within=5)
+    until(lambda: all(is_ready(running_system.url(service)) for service in PORT_OFFSETS), within=30)
     assert f"{name} was ended by SIGKILL; starting it again" in running_system.said()
+
+
+async def exists(stream: JetStreamContext) -> bool:
+    """Whether reporting's durable is there."""
+    try:
+        await stream.consumer_info(STREAM, "reporting")
+    except nats_client.js.errors.Error:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("what", ["durable", "stream"])
@@ -122,13 +131,8 @@ async def test_a_deleted_stream_or_durable_is_declared_again(running_system: Run
     bus = await nats_client.connect(running_system.status()["nats"]["url"])
     stream = bus.jetstream()
     await (stream.delete_stream(STREAM) if what == "stream" else stream.delete_consumer(STREAM, "reporting"))
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            await stream.consumer_info(STREAM, "reporting")
-            break
-        except nats_client.js.errors.Error:
-            assert time.monotonic() < deadline
+    async with asyncio.timeout(10):
+        while not await exists(stream):  # noqa: ASYNC110 - a server is asked
             await asyncio.sleep(0.1)
     await bus.close()
 
@@ -140,13 +144,12 @@ def test_status_is_quick(running_system: RunningSystem) -> None:
     assert "postgres" in shown.stdout
 
 
-async def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_starts(tmp_path: Path) -> None:
+def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_starts(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)  # as when the checkout lies in a closed folder
     home = tmp_path / "home"
     with start(tmp_path) as system:
-        supervisor = system.process.pid
-        os.kill(supervisor, signal.SIGKILL)
-        await until(lambda: not children(home), within=5)
+        os.kill(system.process.pid, signal.SIGKILL)
+        until(lambda: not children(home), within=5)
     with start(tmp_path) as system:
         assert {entry["name"] for entry in system.status()["processes"]} == NAMES
         system.process.send_signal(signal.SIGTERM)

@@ -1,0 +1,27 @@
+"""What the service says of itself."""
+
+from openapi_spec_validator import validate
+
+from services.sites.app import app
+from services.sites.schemas import NewOrganisation, NewSite, OrganisationChange, SiteChange
+
+
+def test_the_document_is_valid_and_every_operation_says_what_it_does_and_refuses() -> None:
+    document = app.openapi()
+    validate(document)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["description"].endswith(".")
+            if path.startswith("/v1"):
+                assert {"401", "403", "422"} <= operation["responses"].keys()
+                assert operation["security"][0]["bearer"][0] in {"sites:read", "sites:write"}
+    assert {"404", "412", "428"} <= document["paths"]["/v1/sites/{site_id}"]["patch"]["responses"].keys()
+    assert {"200", "201", "409"} <= document["paths"]["/v1/sites"]["post"]["responses"].keys()
+
+
+def test_its_examples_are_accepted() -> None:
+    for model in (NewOrganisation, NewSite, OrganisationChange, SiteChange):
+        extra = model.model_config["json_schema_extra"]
+        assert isinstance(extra, dict)
+        for example in extra["examples"]:  # type: ignore[union-attr] - a list of examples
+            model.model_validate(example)

@@ -45,4 +45,5 @@ $(INSTALLED): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q uv; }
 	@PATH="$$PATH:$(BIN)" VIRTUAL_ENV=.venv uv sync --quiet --frozen --inexact --compile-bytecode --python $(BIN)/python
+	@$(BIN)/python -m compileall -q shared services deploy
 	@touch $@

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from deploy import PORT_OFFSETS
+from deploy import PORT_OFFSETS, CannotRunError
 
 # Every command, and where it is defined: a function, or a typer app of sub-commands. Read only when it is asked for.
 COMMANDS = {
@@ -34,9 +34,17 @@ def main() -> None:
         case ["serve" | "work" as verb, service] if service in PORT_OFFSETS:  # a service needs nothing of what follows
             getattr(import_module("deploy.serve"), verb)(service)
         case [name, *_] if name in COMMANDS:
-            _program(name)()
+            _run(name)
         case _:
-            _program(*COMMANDS)()
+            _run(*COMMANDS)
+
+
+def _run(*names: str) -> None:
+    """Run the program that has these commands; what cannot be done is said in a sentence."""
+    try:
+        _program(*names)()
+    except CannotRunError as refusal:
+        sys.exit(str(refusal))
 
 
 def _program(*names: str) -> Any:  # noqa: ANN401 - typer is not imported before it is needed

@@ -2,12 +2,11 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
-from deploy.home import Home
+from deploy.home import this_home
 from deploy.programs import tail
 
 
@@ -21,7 +20,7 @@ def logs(
 
     For instance: roundtable logs referrals-api -f
     """
-    folder = Home(Path(os.environ.get("ROUNDTABLE_HOME", ".roundtable"))).logs
+    folder = this_home().logs
     files = sorted(folder.glob(f"{name or '*'}.log"))
     if not files:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.log"))) or "none yet"

@@ -1,7 +1,6 @@
 """`roundtable migrate` and `draft-migration`: the tables of the services."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,8 +11,9 @@ import typer
 
 from deploy import SERVICES
 from deploy import migrate as migrations
+from deploy.admin import admin_dsn
 from deploy.embedded import Postgres
-from deploy.home import Home, free_port, new_password
+from deploy.home import free_port, new_password, this_home
 from deploy.programs import running
 
 
@@ -22,11 +22,7 @@ def migrate() -> None:
 
     Works on ROUNDTABLE_DATABASE_URL (the administrator's address) when it is set, else on what runs on this machine.
     """
-    home = Home(Path(os.environ.get("ROUNDTABLE_HOME", ".roundtable")))
-    address = os.environ.get("ROUNDTABLE_DATABASE_URL") or home.noted().get("postgres", {}).get("admin_dsn")
-    if not address:
-        typer.echo("No database: set ROUNDTABLE_DATABASE_URL, or start one with: roundtable up", err=True)
-        raise typer.Exit(1)
+    address, home = admin_dsn(), this_home()
     home.make()
     passwords = {service: home.passwords()["postgres"][service] for service in SERVICES}
     for applied in asyncio.run(migrations.migrate(address, passwords)):

@@ -6,16 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from deploy import PORT_OFFSETS, CannotRunError
-from deploy.home import LOOPBACK, Home
+from deploy.home import LOOPBACK, this_home
 from deploy.imports import many_imports
 from deploy.programs import answers
 
@@ -45,7 +43,7 @@ def up(
 
 def demo() -> None:
     """Start everything, bring in the referrals of the Wandsworth evaluation, and show where to look."""
-    if _home().supervisor():
+    if this_home().supervisor():
         asyncio.run(_show())
     else:
         _up(_show)
@@ -53,7 +51,7 @@ def demo() -> None:
 
 def down() -> None:
     """Stop what runs on this machine, in order; nothing that was answered is lost."""
-    home = _home()
+    home = this_home()
     supervisor = home.supervisor()
     if supervisor:
         os.kill(supervisor, 15)
@@ -76,7 +74,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As data, with the administrators' addresses.")] = False,
 ) -> None:
     """Show what runs on this machine, and whether it is ready. Exit code 1 when nothing runs."""
-    home = _home()
+    home = this_home()
     running = home.noted() if home.supervisor() else {}
     if as_json:
         typer.echo(json.dumps(running or NOTHING_RUNS, indent=2))
@@ -105,10 +103,16 @@ def version() -> None:
 
 def _up(then: Callable[["System"], Awaitable[None]] | None = None) -> None:
     with many_imports():
-        from deploy.supervisor import up as supervise  # noqa: PLC0415 - see the top
+        from pydantic import ValidationError  # noqa: PLC0415 - see the top
+
+        from deploy.supervisor import up as supervise  # noqa: PLC0415
         from shared.settings import settings  # noqa: PLC0415
-    with plainly():
-        supervise(_home().folder, settings(), _say, then)
+    try:
+        chosen = settings()
+    except ValidationError as wrong:
+        told = (f"ROUNDTABLE_{error['loc'][0]!s}".upper() + f": {error['msg']}" for error in wrong.errors())
+        raise CannotRunError("; ".join(told)) from None
+    supervise(this_home().folder, chosen, _say, then)
 
 
 async def _show(_: "System | None" = None) -> None:
@@ -121,17 +125,18 @@ async def _show(_: "System | None" = None) -> None:
     from shared.settings import settings  # noqa: PLC0415 - see the top
 
     port = settings().port_base + PORT_OFFSETS["reporting"]
+    command = sys.argv[0] if sys.argv[0].endswith("roundtable") else "roundtable"
     typer.echo(f"""
 The dashboard:      http://{LOOPBACK}:{port}/
-Try:                curl -H "Authorization: Bearer $(roundtable token --scope reports:read)" \\
+Try:                curl -H "Authorization: Bearer $({command} token --scope reports:read)" \\
                       "http://{LOOPBACK}:{port}/v1/measures"
-What runs:          roundtable status
-Stop:               Ctrl-C, or roundtable down
+What runs:          {command} status
+Stop:               Ctrl-C, or {command} down
 """)
 
 
 def _detach() -> None:
-    home = _home()
+    home = this_home()
     home.make()
     log = home.logs / "supervisor.log"
     with log.open("ab") as output, log.open() as lines:
@@ -167,10 +172,6 @@ async def _print_table(processes: list[dict[str, Any]]) -> None:
         typer.echo(f"{entry['name']:18} {what:10} {entry['pid']:>8}  {address}")
 
 
-def _home() -> Home:
-    return Home(Path(os.environ.get("ROUNDTABLE_HOME", ".roundtable")))
-
-
 def _say(text: str) -> None:
     """Tell the operator; a terminal that has gone away stops nothing."""
     try:
@@ -178,15 +179,6 @@ def _say(text: str) -> None:
         sys.stdout.flush()
     except OSError:
         return
-
-
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Turn a refusal into one sentence and exit code 1."""
-    try:
-        yield
-    except CannotRunError as refusal:
-        _fail(str(refusal))
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,11 @@ class AlreadyRunningError(CannotRunError):
         self.pid = pid
 
 
+def this_home() -> "Home":
+    """Return the home that the environment names."""
+    return Home(Path(os.environ.get("ROUNDTABLE_HOME", ".roundtable")))
+
+
 class Home:
     """The folder of one machine's state; what is private in it is closed to other users."""
 
@@ -46,10 +52,16 @@ class Home:
     def held(self) -> Iterator[None]:
         """Be the one supervisor of this home; the kernel lets go when this process ends, however it ends."""
         with self.lock_file.open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunningError(self.supervisor()) from None
+            for _ in range(20):  # somebody who only looks holds it for a moment too
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if (pid := self.supervisor()) is not None:
+                        raise AlreadyRunningError(pid) from None
+                    time.sleep(0.05)
+            else:
+                raise AlreadyRunningError(None)
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()

@@ -16,11 +16,12 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from deploy import SERVICES
+from deploy import SERVICES, CannotRunError
 
 OWNER = "roundtable_owner"
 HERE = Path(__file__).parent
@@ -88,9 +89,13 @@ def _missing(service: str, revision: str | None) -> list[str]:
     scripts = ScriptDirectory.from_config(_config(service))
     if not scripts.get_heads():
         return []
-    return [
-        f"{service}: {script.doc}" for script in reversed(list(scripts.iterate_revisions("heads", revision or "base")))
-    ]
+    try:
+        unseen = list(scripts.iterate_revisions("heads", revision or "base"))
+    except RevisionError:
+        raise CannotRunError(
+            f"The schema {service} was migrated by a newer version ({revision}) than this one: install that version."
+        ) from None
+    return [f"{service}: {script.doc}" for script in reversed(unseen)]
 
 
 def _config(service: str, **attributes: Any) -> Config:  # noqa: ANN401 - alembic's bag of anything
@@ -109,18 +114,13 @@ def _config(service: str, **attributes: Any) -> Config:  # noqa: ANN401 - alembi
 
 async def _run(admin_dsn: str, service: str, step: Callable[[Config], object], *, compare: bool = False) -> None:
     """Run an alembic command as the owner of the tables, seeing only the service's schema."""
+
+    def connect() -> Any:  # noqa: ANN401 - an awaitable of asyncpg, which reads the whole address: TLS settings too
+        seen = {"role": OWNER, "search_path": service, "lock_timeout": "5s", "application_name": "roundtable migrate"}
+        return asyncpg.connect(admin_dsn, server_settings=seen)
+
     engine = create_async_engine(
-        admin_dsn.replace("postgresql://", "postgresql+asyncpg://", 1),
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={
-            "server_settings": {
-                "application_name": "roundtable migrate",
-                "role": OWNER,
-                "search_path": service,
-                "lock_timeout": "5s",
-            }
-        },
+        "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True
     )
 
     def work(connection: Connection) -> None:
@@ -148,6 +148,8 @@ async def _create_database(admin_dsn: str) -> None:
     parts = urlsplit(admin_dsn)
     try:
         connection = await asyncpg.connect(admin_dsn)
+    except (OSError, TimeoutError, asyncpg.InvalidAuthorizationSpecificationError) as problem:
+        raise CannotRunError(f"PostgreSQL at {parts.hostname} cannot be used: {problem or 'no answer'}") from None
     except asyncpg.InvalidCatalogNameError:
         connection = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
         name = unquote(parts.path.removeprefix("/")).replace('"', '""')

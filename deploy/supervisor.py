@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from deploy import PORT_OFFSETS, SERVICES, CannotRunError
 from deploy.child import Child
@@ -21,6 +22,7 @@ from shared.events.event import STREAM
 from shared.settings import Settings
 
 SERVERS_WITHIN, SERVICES_WITHIN = 120.0, 60.0  # seconds to become ready; a database may have to recover first
+DECLARED_WITHIN = 20.0
 WATCH_SECONDS = 2.0
 LARGEST_LOG = 64 * 1024 * 1024  # bytes
 STOP_WITHIN = {"api": 20.0, "worker": 12.0, "nats": 10.0, "postgres": 30.0}
@@ -132,8 +134,12 @@ class Supervisor:
         self.say(f"  {'database':18} up to date after {time.monotonic() - began:.1f} s")
 
     async def _declare(self) -> None:
-        async with asyncio.timeout(20):
-            await bus.declare(self.system.nats_url)
+        try:
+            async with asyncio.timeout(DECLARED_WITHIN):
+                await bus.declare(self.system.nats_url)
+        except TimeoutError:
+            host = urlsplit(self.system.nats_url).hostname
+            raise CannotRunError(f"NATS at {host} does not let the deployer in, or does not answer.") from None
 
     def _in_background(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
         self._background.add(asyncio.create_task(work))
@@ -156,7 +162,7 @@ class Supervisor:
     async def _declare_again(self, problem: bus.StreamProblem) -> None:
         try:
             await self._declare()
-        except (bus.StreamProblem, TimeoutError):
+        except (bus.StreamProblem, CannotRunError):
             return  # the server is away; asked again in a moment
         self.say(f"declared the stream again: {problem}")
 

@@ -1,8 +1,10 @@
 """One way to make a service's app: lifespan, problems, limits, health, metrics and request ids are the same everywhere."""
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from socket import gaierror
 from typing import Any
 
 import structlog
@@ -67,7 +69,13 @@ class StrictRequest(Request):
 
 
 class Route(GuardedRoute):
-    """Every operation: who is calling first, then the body, strictly."""
+    """Every operation: who is calling first, then the body, strictly. Its docstring's first line is its summary."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - APIRoute's own
+        first, _, rest = inspect.cleandoc(endpoint.__doc__ or "").partition("\n")
+        options["summary"] = options.get("summary") or first.rstrip(".")
+        options["description"] = options.get("description") or rest.strip() or first
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the guarded handler, reading JSON strictly."""
@@ -85,7 +93,7 @@ class Route(GuardedRoute):
 
 def router(**options: Any) -> APIRouter:  # noqa: ANN401 - APIRouter's own
     """Return a router whose operations are guarded and strict."""
-    return APIRouter(route_class=Route, **options)
+    return APIRouter(route_class=Route, strict_content_type=False, **options)
 
 
 def create_app(
@@ -182,7 +190,9 @@ async def _invalid(request: Request, problem: Exception) -> Response:
 def field_error(error: Mapping[str, Any], *, skip: int = 1) -> FieldError:
     """Return one of pydantic's errors without its input; the first `skip` parts of its place are the framework's."""
     place, kind = error["loc"], str(error["type"])
-    where = pointer(place[skip:]) if not skip or place[:1] == ("body",) else str(place[-1])
+    where = pointer(place[skip:], unknown=kind == "extra_forbidden")
+    if skip and place[:1] != ("body",):
+        where = where.removeprefix("/")  # a parameter has a name, not a pointer
     return FieldError(pointer=where, code=kind, message=OWN_WORDS.get(kind, str(error["msg"])))
 
 
@@ -205,6 +215,8 @@ HANDLERS: dict[int | type[Exception], Any] = {
     DBAPIError: _database,
     PoolTimeout: _database,
     ConnectionError: _database,
+    TimeoutError: _database,
+    gaierror: _database,
 }
 
 

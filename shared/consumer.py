@@ -64,13 +64,14 @@ class Consumer:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.subscriber.service}"
         await self.bus.connection.publish(subject, json.dumps(request).encode(), reply=inbox)
         self._open = BATCH
-        if monotonic() - self.heard_at >= 2.5 * HEARTBEAT:
+        if self.trouble:
             await asyncio.sleep(0.5)  # nobody answered the last one: do not shout
 
     async def _next(self) -> list[Msg]:
         """Return what has come: waits for the first message, takes all that are there with it."""
         try:
-            first = await asyncio.wait_for(self._queue.get(), timeout=HEARTBEAT)
+            async with asyncio.timeout(HEARTBEAT):  # wait_for may swallow a cancellation
+                first = await self._queue.get()
         except TimeoutError:
             return []
         found = [first]
@@ -86,10 +87,9 @@ class Consumer:
             self.trouble = ""
             self._open -= 1
             return True
-        if status in {"404", "408", "409"}:  # nothing there, expired, or the consumer went away
+        if status != "100":  # not a sign of life but the end of the request: nothing there, expired, or nobody to ask
             self._open = 0
-        gone = status == "409" and "Deleted" in (message.headers or {}).get("Description", "")
-        if gone:
+        if status == "503" or "Deleted" in (message.headers or {}).get("Description", ""):
             self.trouble = "the durable consumer was deleted"
         else:
             self.heard_at = monotonic()
@@ -132,7 +132,7 @@ class Consumer:
     async def _answer(self, pairs: Sequence[tuple[Msg, Incoming]], verdict: Verdict) -> None:
         early = {message.event_id for message in verdict.early}
         for letter, state in verdict.aside:
-            log.error("event_set_aside", service=self.subscriber.service, event=str(letter.event_id), state=state)
+            log.error("event_set_aside", service=self.subscriber.service, event_id=str(letter.event_id), state=state)
         for message, incoming in pairs:
             if incoming.event_id in early:
                 await message.nak(delay=EARLY_DELAYS[min(incoming.tries, len(EARLY_DELAYS)) - 1])
@@ -147,7 +147,7 @@ class Consumer:
         log.error(
             "projection_failed",
             service=self.subscriber.service,
-            event=str(incoming.event_id),
+            event_id=str(incoming.event_id),
             kind=kind,
             tries=incoming.tries,
         )
@@ -157,5 +157,5 @@ class Consumer:
         async with self.sessions() as session:
             await self.subscriber.park(session, incoming, f"projection failed: {kind}")
             await session.commit()
-        log.error("event_set_aside", service=self.subscriber.service, event=str(incoming.event_id), state="parked")
+        log.error("event_set_aside", service=self.subscriber.service, event_id=str(incoming.event_id), state="parked")
         await message.term()

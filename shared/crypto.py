@@ -1,12 +1,11 @@
 """Identifiers at rest: one key per person, wrapped by a key outside the database; blind indexes; pseudonyms."""
 
 import json
-import secrets
 from base64 import b64decode
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
-from hmac import HMAC
+from hmac import digest
+from os import urandom
 from pathlib import Path
 from uuid import UUID
 
@@ -46,8 +45,8 @@ class Keyring:
 
     def new_person(self, person_id: UUID) -> tuple["PersonKey", str, bytes]:
         """Return a person's new key, the version of the key that wraps it, and it wrapped."""
-        key = secrets.token_bytes(KEY_BYTES)
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        key = urandom(KEY_BYTES)
+        nonce = urandom(NONCE_BYTES)
         wrapped = nonce + AESGCM(self.wrapping[self.current]).encrypt(
             nonce, key, _bound("key", person_id, self.current)
         )
@@ -62,34 +61,34 @@ class Keyring:
 
     def index(self, field: str, value: str) -> bytes:
         """Return what finds an exact value without revealing it: a keyed hash of the normalised value."""
-        return HMAC(self.blind_index, f"{field}\x1f{value}".encode(), sha256).digest()
+        return digest(self.blind_index, f"{field}\x1f{value}".encode(), "sha256")
 
     def person_key(self, person_id: UUID) -> str:
         """Return the pseudonym by which reporting knows a person: 32 hexadecimal digits."""
-        return HMAC(self.pseudonym, person_id.bytes, sha256).hexdigest()[:32]
+        return digest(self.pseudonym, person_id.bytes, "sha256").hex()[:32]
 
 
 class PersonKey:
     """Encrypts and decrypts the fields of one person; destroying the wrapped key makes them unreadable for ever."""
 
     def __init__(self, person_id: UUID, key: bytes) -> None:
-        self._person_id = person_id
+        self._person = str(person_id)
         self._cipher = AESGCM(key)
 
     def seal(self, field: str, value: str) -> bytes:
         """Return a field encrypted: nonce, then AES-256-GCM ciphertext bound to the field and the person."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, value.encode(), _bound(field, self._person_id, ""))
+        nonce = urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, value.encode(), _bound(field, self._person, ""))
 
     def open(self, field: str, sealed: bytes) -> str:
         """Return a field's text; raises `cryptography.exceptions.InvalidTag` when it was tampered with or moved."""
-        bound = _bound(field, self._person_id, "")
+        bound = _bound(field, self._person, "")
         return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound).decode()
 
 
-def _bound(field: str, person_id: UUID, version: str) -> bytes:
+def _bound(field: str, person: UUID | str, version: str) -> bytes:
     """Return what a ciphertext is bound to, so that it cannot be moved to another row or column."""
-    return f"people|{field}|{person_id}|{version}".encode()
+    return f"people|{field}|{person}|{version}".encode()
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from pydantic_core import to_json
-from sqlalchemy import Connection, LargeBinary, MetaData, Row, Table, event, text
+from sqlalchemy import Connection, LargeBinary, MetaData, Row, Table, TextClause, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -159,8 +159,7 @@ Conflict = Literal["fail", "nothing", "update"]
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialect constructors untyped
 
 
-@cache
-def _insert(table: Table, columns: tuple[str, ...], conflict: Conflict, key: tuple[str, ...], returning: str) -> Any:  # noqa: ANN401
+def _insert(table: Table, columns: tuple[str, ...], parameter: str = "rows") -> str:
     """Return the INSERT … SELECT FROM jsonb_to_recordset of these columns: one statement for any number of rows."""
     quoted = DIALECT.identifier_preparer.quote
     names = ", ".join(quoted(name) for name in columns)
@@ -170,10 +169,18 @@ def _insert(table: Table, columns: tuple[str, ...], conflict: Conflict, key: tup
         binary = isinstance(kind, LargeBinary)
         fields.append(f"{quoted(name)} {'text' if binary else kind.compile(dialect=DIALECT)}")
         values.append(f"decode(r.{quoted(name)}, 'hex')" if binary else f"r.{quoted(name)}")
-    sql = (
+    return (
         f"INSERT INTO {quoted(table.name)} ({names}) "  # noqa: S608 - names come from our own table definitions
-        f"SELECT {', '.join(values)} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({', '.join(fields)})"
+        f"SELECT {', '.join(values)} FROM jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({', '.join(fields)})"
     )
+
+
+@cache
+def _insert_one(
+    table: Table, columns: tuple[str, ...], conflict: Conflict, key: tuple[str, ...], returning: str
+) -> TextClause:
+    quoted = DIALECT.identifier_preparer.quote
+    sql = _insert(table, columns)
     target = ", ".join(quoted(name) for name in key)
     if conflict == "nothing":
         sql += f" ON CONFLICT {f'({target}) ' if key else ''}DO NOTHING"
@@ -197,6 +204,29 @@ async def insert_rows(
     """Insert rows that all name the same columns, in one statement; bytes travel as hexadecimal inside one JSON parameter."""
     if not rows:
         return []
-    statement = _insert(table.__table__, tuple(rows[0]), conflict, tuple(key), returning)
-    result = await session.execute(statement, {"rows": to_json(rows, bytes_mode="hex").decode()})
+    statement = _insert_one(table.__table__, tuple(rows[0]), conflict, tuple(key), returning)
+    result = await session.execute(statement, {"rows": _as_json(rows)})
     return result.all() if returning else []
+
+
+@cache
+def _insert_several(targets: tuple[tuple[Table, tuple[str, ...]], ...]) -> TextClause:
+    inserts = [_insert(table, columns, f"rows_{place}") for place, (table, columns) in enumerate(targets)]
+    before = ", ".join(f"i{place} AS ({insert})" for place, insert in enumerate(inserts[:-1]))
+    return text(f"WITH {before} {inserts[-1]}" if before else inserts[-1])
+
+
+async def insert_together(
+    session: AsyncSession, rows: Mapping[type[DeclarativeBase], Sequence[Mapping[str, Any]]]
+) -> None:
+    """Insert rows of several tables in one statement, for the price of one; none of them sees another's rows."""
+    some = {table.__table__: of_table for table, of_table in rows.items() if of_table}
+    if some:
+        statement = _insert_several(tuple((table, tuple(of_table[0])) for table, of_table in some.items()))
+        await session.execute(
+            statement, {f"rows_{place}": _as_json(of_table) for place, of_table in enumerate(some.values())}
+        )
+
+
+def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return to_json(rows, bytes_mode="hex").decode()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 import structlog
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 log = structlog.get_logger()
 
@@ -18,11 +19,12 @@ class GroupCommit(Generic[Key, Item, Answer]):
     """Gathers items of one key while earlier ones commit, and works them off together.
 
     `work` opens a transaction, returns one answer per item in order, and has committed when it returns: whoever waits here
-    hears nothing before that. When it fails for several items each is tried alone, so that one cannot spoil the others.
+    hears nothing before that. When it fails for several items each is tried alone, so that one cannot spoil the others;
+    a database that is away is told to all at once.
     """
 
     def __init__(
-        self, work: Callable[[Key, Sequence[Item]], Awaitable[Sequence[Answer]]], *, most: int = 100, flushers: int = 2
+        self, work: Callable[[Key, Sequence[Item]], Awaitable[Sequence[Answer]]], *, most: int = 100, flushers: int = 1
     ) -> None:
         self._work = work
         self._most = most
@@ -54,6 +56,11 @@ class GroupCommit(Generic[Key, Item, Answer]):
     async def _settle(self, key: Key, group: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._work(key, [item for item, _ in group])
+        except (OSError, PoolTimeout) as problem:  # nobody's fault, and nothing happened: do not ask again for each
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(problem)
+            return
         except Exception as problem:  # noqa: BLE001 - it is handed to whoever waits
             if len(group) > 1:
                 log.info("group_taken_apart", items=len(group), kind=type(problem).__name__)

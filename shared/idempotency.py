@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
-from sqlalchemy import DateTime, Integer, LargeBinary, String, func, select
+from sqlalchemy import DateTime, Integer, LargeBinary, String, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -131,11 +131,12 @@ def running(client: str, key: str | None) -> Iterator[None]:
 
 async def stored(session: AsyncSession, client: str, keys: Mapping[str, bytes]) -> dict[str, Answer]:
     """Return the answers already given to these keys (by request hash); raise nothing: see `KeyReused.status`."""
-    rows = await session.scalars(
-        select(IdempotencyKey).where(
-            IdempotencyKey.client == client, IdempotencyKey.key.in_(keys), IdempotencyKey.expires_at > func.now()
-        )
-    )
+    mine = (IdempotencyKey.client == client, IdempotencyKey.key.in_(keys))
+    rows = (await session.scalars(select(IdempotencyKey).where(*mine))).all()
+    now = datetime.now(UTC)
+    if any(row.expires_at <= now for row in rows):  # past their day, and not cleared away yet
+        await session.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.expires_at <= now))
+        rows = [row for row in rows if row.expires_at > now]
     found: dict[str, Answer] = {}
     for row in rows:
         same = row.request_hash == keys[row.key]

@@ -205,6 +205,7 @@ class Subscriber:
             self._judge(message, verdict, heads, seen, stuck, last_try)
             while waiting and (next_one := waiting.pop((message.aggregate_id, heads[message.aggregate_id] + 1), None)):
                 released.append(next_one.event_id)
+                seen.discard(next_one.event_id)
                 self._judge(
                     read(PREFIX + next_one.subject, next_one.body.encode()), verdict, heads, seen, stuck, last_try
                 )

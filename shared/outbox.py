@@ -62,10 +62,10 @@ class Emission(NamedTuple):
     trace: str = ""
 
 
-async def emit_all(session: AsyncSession, emissions: Iterable[Emission]) -> None:
-    """Save events in the caller's transaction."""
+def outbox_rows(emissions: Iterable[Emission]) -> list[dict[str, Any]]:
+    """Return events as rows of the outbox, for whoever inserts them together with the change they tell of."""
     now = datetime.now(UTC)
-    rows = [
+    return [
         {
             "event_id": uuid4(),
             "aggregate_id": event.aggregate_id,
@@ -77,7 +77,11 @@ async def emit_all(session: AsyncSession, emissions: Iterable[Emission]) -> None
         }
         for event, version, trace in emissions
     ]
-    await insert_rows(session, Outbox, rows)
+
+
+async def emit_all(session: AsyncSession, emissions: Iterable[Emission]) -> None:
+    """Save events in the caller's transaction."""
+    await insert_rows(session, Outbox, outbox_rows(emissions))
 
 
 async def emit(session: AsyncSession, event: Event, *, version: int) -> None:

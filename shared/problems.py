@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse
 from shared.telemetry import trace_id
 
 MEDIA_TYPE = "application/problem+json"
-NAME = re.compile(r"[a-z_]{1,40}")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+UNKNOWN_NAME = re.compile(r"[a-z_]{1,40}")
 
 
 class FieldError(BaseModel):
@@ -163,10 +164,10 @@ class PreconditionFailed(Problem):
     status = HTTPStatus.PRECONDITION_FAILED
 
 
-def pointer(location: Sequence[str | int]) -> str:
-    """Return a JSON pointer; a name that does not look like a field's is not repeated."""
-    parts = [str(part) if isinstance(part, int) or NAME.fullmatch(part) else "*" for part in location]
-    return "/" + "/".join(parts)
+def pointer(location: Sequence[str | int], *, unknown: bool = False) -> str:
+    """Return a JSON pointer; a name that does not look like a field's is not repeated, least of all an `unknown` one."""
+    *path, last = [str(part) if isinstance(part, int) or NAME.fullmatch(part) else "*" for part in location] or [""]
+    return "/" + "/".join([*path, last if not unknown or UNKNOWN_NAME.fullmatch(last) else "*"])
 
 
 def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from services.referrals.schemas import NewReferral
 from shared.app import field_error
 from shared.problems import MalformedRequest, Problem
-from shared.strict_json import DECODER, BadJson, check, loads
+from shared.strict_json import BadJson, decode, loads
 
 LONGEST = 256 * 1024  # bytes of one referral
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -126,8 +126,7 @@ def _item(text: str, at: int) -> tuple[Any | Problem, int]:
     except RecursionError:
         return BrokenArray(), at + 1
     try:
-        item = DECODER.decode(text[at:end])
-        check(item)
+        item = decode(text[at:end])
     except BadJson as problem:
         return MalformedRequest(f"{NOT_JSON}{problem}."), end
     return item, end

@@ -1,12 +1,12 @@
 """Everything that changes something in `referrals`, and its refusals. One referral and thousands go the same way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,16 +15,15 @@ from services.referrals import domain, tables
 from services.referrals.queries import shown
 from services.referrals.schemas import NewPerson, NewReferral, Referral
 from services.referrals.tables import SEALED, Demographics, Person, PersonKeyRow
-from shared import audit
+from shared import audit, days
 from shared.auth import Caller
 from shared.crypto import Keyring, keyring
-from shared.db import insert_rows
+from shared.db import insert_rows, insert_together
 from shared.events.people import DemographicsRecorded
 from shared.events.referrals import ReferralReceived
-from shared.outbox import Emission, emit_all
+from shared.outbox import Emission, Outbox, outbox_rows
 from shared.problems import FieldError, MalformedRequest, Problem
 
-LONDON = ZoneInfo("Europe/London")  # whose calendar national dates follow
 DEMOGRAPHICS = tuple(name for name in NewPerson.model_fields if name in Demographics.__table__.columns)
 
 
@@ -52,8 +51,13 @@ class Arrival:
 class Received:
     """What became of an arrival: recorded now, or recorded before."""
 
-    referral: Referral
+    row: tables.Referral | Mapping[str, Any]
     created: bool
+
+    @property
+    def referral(self) -> Referral:
+        """The referral as its sender sees it."""
+        return shown(self.row)
 
 
 async def receive(
@@ -61,9 +65,10 @@ async def receive(
 ) -> list[Received | Problem]:
     """Record referrals, each once by its natural key; return what became of each, in order. The caller commits.
 
-    A refusal concerns its own arrival only, and leaves nothing of it behind.
+    A refusal concerns its own arrival only, and leaves nothing of it behind. Rows go in by their natural key's order, so that
+    two transactions that bring the same referrals wait for each other and never in a circle.
     """
-    keys, today = keyring(), today or datetime.now(LONDON).date()
+    keys, today = keyring(), today or days.today()
     outcomes: list[Received | Problem | None] = [None] * len(arrivals)
     drafts: dict[int, Draft] = {}
     for position, arrival in enumerate(arrivals):
@@ -71,16 +76,15 @@ async def receive(
             drafts[position] = Draft(keys, caller, arrival, today)
         except Problem as refusal:
             outcomes[position] = refusal
-    inserted = await insert_rows(
-        session, tables.Referral, [draft.row for draft in drafts.values()], conflict="nothing", returning="id"
-    )
+    in_order = sorted((draft.row for draft in drafts.values()), key=itemgetter("source_system", "source_id"))
+    inserted = await insert_rows(session, tables.Referral, in_order, conflict="nothing", returning="id")
     created = {row.id for row in inserted}
     new, repeated = [], {}
     for position, draft in drafts.items():
         if draft.row["id"] in created:
             created.discard(draft.row["id"])  # the same id twice in one request: the second is a repetition
             new.append(draft)
-            outcomes[position] = Received(shown(draft.row), created=True)
+            outcomes[position] = Received(draft.row, created=True)
         else:
             repeated[position] = draft
     await _record(session, caller, new)
@@ -154,18 +158,18 @@ class Draft:
 async def _record(session: AsyncSession, caller: Caller, new: Sequence[Draft]) -> None:
     """Save what belongs to new referrals: person, key, demographics, events and the log of it."""
     said = {"version": 1, "recorded_at": datetime.now(UTC), "recorded_by": caller.client}
-    await insert_rows(session, Person, [draft.person_row for draft in new])
-    await insert_rows(session, PersonKeyRow, [draft.key_row for draft in new])
-    await insert_rows(
-        session, Demographics, [{"person_id": draft.person_id, **said, **draft.demographics()} for draft in new]
-    )
-    await emit_all(session, [emission for draft in new for emission in draft.emissions()])
-    await audit.record(
+    await insert_together(
         session,
-        [
-            audit.entry(caller, "create", "referral", draft.row["id"], person_id=draft.person_id, trace=draft.trace)
-            for draft in new
-        ],
+        {
+            Person: [draft.person_row for draft in new],
+            PersonKeyRow: [draft.key_row for draft in new],
+            Demographics: [{"person_id": draft.person_id, **said, **draft.demographics()} for draft in new],
+            Outbox: outbox_rows(emission for draft in new for emission in draft.emissions()),
+            audit.Audit: [
+                audit.entry(caller, "create", "referral", draft.row["id"], person_id=draft.person_id, trace=draft.trace)
+                for draft in new
+            ],
+        },
     )
 
 
@@ -189,10 +193,13 @@ async def _recognise(
         elif found.content_digest != draft.row["content_digest"]:
             outcomes[position] = ReferralDiffers(existing=str(found.id))
         else:
-            outcomes[position] = Received(shown(found), created=False)
+            outcomes[position] = Received(found, created=False)
     return outcomes
 
 
 def id_of(outcome: Received | Problem) -> UUID | None:
     """Return the id of a referral that is recorded."""
-    return outcome.referral.id if isinstance(outcome, Received) else None
+    if not isinstance(outcome, Received):
+        return None
+    found: UUID = outcome.row["id"] if isinstance(outcome.row, Mapping) else outcome.row.id
+    return found

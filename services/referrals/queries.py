@@ -1,12 +1,10 @@
 """Reads of `referrals` worth naming."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.referrals import tables
@@ -14,19 +12,21 @@ from services.referrals.schemas import IdentifiedReferral, Person, Referral, Sta
 from services.referrals.tables import SEALED, Demographics, PersonKeyRow
 from shared.codes import SourceOfReferral
 from shared.crypto import keyring
+from shared.days import Day
+from shared.paging import Page, Paging, page
 from shared.problems import NotFound
 
 VISIBLE = tuple(name for name in Referral.model_fields if name in tables.Referral.__table__.columns)
 
 
-class Filters(BaseModel):
+class Filters(Paging):
     """What a list of referrals may be limited to."""
 
     status: Status | None = None
     site_id: UUID | None = None
     source: SourceOfReferral | None = None
-    received_from: date | None = None
-    received_to: date | None = None
+    received_from: Day | None = None
+    received_to: Day | None = None
 
 
 def shown(row: tables.Referral | Mapping[str, Any]) -> Referral:
@@ -68,12 +68,10 @@ async def identified(session: AsyncSession, row: tables.Referral) -> IdentifiedR
     )
 
 
-async def referrals(
-    session: AsyncSession, filters: Filters, after: Sequence[str] | None, limit: int
-) -> Sequence[tables.Referral]:
-    """Return referrals in order of receipt, after a sort key, at most `limit` of them."""
+async def referrals(session: AsyncSession, filters: Filters) -> Page[Referral]:
+    """Return a page of referrals in order of receipt."""
     row = tables.Referral
-    query = select(row).order_by(row.received_on, row.id).limit(limit)
+    query = select(row)
     exact = {row.status: filters.status, row.site_id: filters.site_id, row.source: filters.source}
     for column, value in exact.items():
         if value is not None:
@@ -82,6 +80,4 @@ async def referrals(
         query = query.where(row.received_on >= filters.received_from)
     if filters.received_to is not None:
         query = query.where(row.received_on <= filters.received_to)
-    if after is not None:
-        query = query.where(tuple_(row.received_on, row.id) > tuple_(date.fromisoformat(after[0]), UUID(after[1])))
-    return (await session.scalars(query)).all()
+    return await page(session, query, (row.received_on, row.id), filters, shown)

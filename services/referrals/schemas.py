@@ -23,6 +23,7 @@ from shared.codes import (
     SexualOrientation,
     SourceOfReferral,
 )
+from shared.days import Day
 
 Pathway = Literal["triage", "drop_in"]
 Status = Literal["received", "accepted", "rejected", "redirected", "in_treatment", "discharged"]
@@ -83,7 +84,7 @@ class NewPerson(Strict):
     local_patient_id: Text | None = None
     family_name: Text | None = None
     given_name: Text | None = None
-    birth_date: date | None = None
+    birth_date: Day | None = None
     postcode: Annotated[str, Field(max_length=12), AfterValidator(_postcode)] | None = None
     phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() .-]{3,40}$")] | None = None
     email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")] | None = None
@@ -109,7 +110,7 @@ class NewReferral(Strict):
     source_system: Key
     source_id: Key
     id: UUID | None = Field(None, description="The sender's own UUID for it, if it has one.")
-    received_on: date = Field(description="Not in the future, 2000 or later.")
+    received_on: Day = Field(description="Not in the future, 2000 or later.")
     source: SourceOfReferral
     site_id: UUID | None = Field(None, description="The co-provider site that introduced the person.")
     pathway: Pathway = "triage"

@@ -4,47 +4,44 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
-from typing import Literal
+from typing import get_args
 
 from services.reporting.dimensions import (
-    YES_NO,
     Aged,
     Attribute,
-    CoProvided,
     Coded,
+    CoProvided,
     Dimension,
-    Register,
     RegisteredCluster,
     RegisteredSite,
     YesOrNo,
 )
+from services.reporting.schemas import Profile
 from services.reporting.tables import Pathway, Person, Site
+from shared.events.sites import OrganisationKind
 
-Profile = Literal["published", "exact"]
-
-SITE_KINDS = (
-    "church",
-    "mosque",
-    "temple",
-    "gurdwara",
-    "synagogue",
-    "community_group",
-    "charity",
-    "statutory",
-    "other",
-)
+SITE_KINDS: tuple[str, ...] = get_args(OrganisationKind)
 MOST = 3  # dimensions of an exact table
 
 _ALL: tuple[Dimension, ...] = (
     Coded(id="source", title="Source of referral", key=Pathway.source, list_name="source_of_referral_iapt", by="label"),
-    Coded(id="source_group", title="Source of referral, in groups", key=Pathway.source, list_name="source_of_referral_iapt"),
-    RegisteredSite(id="site", title="Site that introduced the person", key=Pathway.site_id),
-    Attribute(id="site_kind", title="Kind of organisation the site belongs to", key=Site.organisation_kind, values=SITE_KINDS),
+    Coded(
+        id="source_group",
+        title="Source of referral, in groups",
+        key=Pathway.source,
+        list_name="source_of_referral_iapt",
+    ),
+    RegisteredSite(id="site", title="Site that introduced the person", key=Site.site_id),
+    Attribute(
+        id="site_kind", title="Kind of organisation the site belongs to", key=Site.organisation_kind, values=SITE_KINDS
+    ),
     RegisteredCluster(id="cluster", title="Cluster of sites", key=Site.cluster),
     CoProvided(id="co_provided", title="Introduced by a co-provider site", key=Site.co_provider),
     Attribute(id="pathway", title="Way in", key=Pathway.pathway, values=("triage", "drop_in")),
     Attribute(id="programme", title="Programme", key=Pathway.programme, open=True),
-    Coded(id="ethnic_category", title="Ethnic category", key=Person.ethnic_category, by="label", field="ethnic_category"),
+    Coded(
+        id="ethnic_category", title="Ethnic category", key=Person.ethnic_category, by="label", field="ethnic_category"
+    ),
     Coded(
         id="ethnic_group",
         title="Ethnic group",
@@ -53,10 +50,30 @@ _ALL: tuple[Dimension, ...] = (
         field="ethnic_category",
         demographic=True,
     ),
-    Coded(id="gender_identity", title="Gender identity", key=Person.gender_identity, field="gender_identity", demographic=True),
-    Aged(id="age_band", title="Age at the end of the period", key=Person.birth_month, field="birth_month", demographic=True),
+    Coded(
+        id="gender_identity",
+        title="Gender identity",
+        key=Person.gender_identity,
+        field="gender_identity",
+        demographic=True,
+    ),
+    Aged(
+        id="age_band",
+        title="Age at the end of the period",
+        key=Person.birth_month,
+        field="birth_month",
+        demographic=True,
+    ),
     Aged(id="working_age", title="Working age", key=Person.birth_month, field="birth_month", demographic=True),
-    Coded(id="language", title="Preferred language", key=Person.language, by="label", field="language", demographic=True, open=True),
+    Coded(
+        id="language",
+        title="Preferred language",
+        key=Person.language,
+        by="label",
+        field="language",
+        demographic=True,
+        open=True,
+    ),
     YesOrNo(
         id="interpreter_required",
         title="Interpreter required",
@@ -73,7 +90,12 @@ _ALL: tuple[Dimension, ...] = (
         demographic=True,
     ),
     Coded(
-        id="disability", title="Disability", key=Person.disabilities, field="disabilities", demographic=True, multiple=True
+        id="disability",
+        title="Disability",
+        key=Person.disabilities,
+        field="disabilities",
+        demographic=True,
+        multiple=True,
     ),
     Coded(
         id="employment_status",
@@ -82,7 +104,13 @@ _ALL: tuple[Dimension, ...] = (
         field="employment_status",
         demographic=True,
     ),
-    Coded(id="ex_armed_forces", title="Ex-armed forces", key=Person.ex_armed_forces, field="ex_armed_forces", demographic=True),
+    Coded(
+        id="ex_armed_forces",
+        title="Ex-armed forces",
+        key=Person.ex_armed_forces,
+        field="ex_armed_forces",
+        demographic=True,
+    ),
     Coded(
         id="long_term_condition",
         title="Long-term physical condition",
@@ -91,7 +119,14 @@ _ALL: tuple[Dimension, ...] = (
         demographic=True,
         multiple=True,
     ),
-    Coded(id="imd_decile", title="Deprivation decile", key=Person.imd_decile, by="label", field="imd_decile", demographic=True),
+    Coded(
+        id="imd_decile",
+        title="Deprivation decile",
+        key=Person.imd_decile,
+        by="label",
+        field="imd_decile",
+        demographic=True,
+    ),
     Coded(
         id="presenting_problem",
         title="Presenting problem",
@@ -100,7 +135,9 @@ _ALL: tuple[Dimension, ...] = (
         field="presenting_problem",
         open=True,
     ),
-    Attribute(id="source_system", title="System that sent the referral", key=Pathway.source_system, open=True, exact_only=True),
+    Attribute(
+        id="source_system", title="System that sent the referral", key=Pathway.source_system, open=True, exact_only=True
+    ),
 )
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType({dimension.id: dimension for dimension in _ALL})
 
@@ -153,6 +190,3 @@ def refusal(by: Sequence[str], filters: Iterable[str], profile: Profile) -> str 
         "other; site with a demographic; two of, or all three of, gender_identity, age_band and ethnic_group. "
         "GET /v1/breakdowns lists every pair."
     )
-
-
-__all__ = ["DIMENSIONS", "MOST", "PUBLISHED", "SITE_KINDS", "YES_NO", "Allowed", "Dimension", "Profile", "Register", "refusal"]

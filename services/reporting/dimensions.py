@@ -1,6 +1,6 @@
 """Kinds of dimension: by national code, by age, by a plain value, yes or no, by registered site or cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -20,7 +20,6 @@ from sqlalchemy import (
     column,
     func,
     literal,
-    null,
     true,
 )
 from sqlalchemy.orm import InstrumentedAttribute
@@ -50,13 +49,10 @@ class Frame:
 
     @property
     def last_month(self) -> ColumnElement[int]:
-        """The number of the last month of a pathway's period."""
-        months = literal([period.last_month for period in self.periods], ARRAY(Integer))
-        return func.element_of(months, self.number, type_=Integer) if len(self.periods) < 1 else _element(months, self.number)
-
-
-def _element(array: ColumnElement[Any], number: ColumnElement[int]) -> ColumnElement[int]:
-    return cast(array, ARRAY(Integer))[number]
+        """The number of the last month of a pathway's period; periods are of one length and follow each other."""
+        first = self.periods[0]
+        length = first.last_month - (first.start.year * 12 + first.start.month - 1) + 1
+        return literal(first.last_month - length, Integer) + self.number * literal(length, Integer)
 
 
 @dataclass(frozen=True)
@@ -106,6 +102,10 @@ class Dimension:
         """Return the labels of the groups that always have a row."""
         return tuple(group.label for group in self.groups(on, register))
 
+    def arranged(self, labels: Iterable[str]) -> list[str]:
+        """Return groups in the order of a table's rows."""
+        return sorted(labels)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Coded(Dimension):
@@ -130,13 +130,20 @@ class Coded(Dimension):
     def _listed(self) -> Any:  # noqa: ANN401 - a table-valued alias
         """The code list as a table: one row per code, with its group."""
         codes, rows = (literal(values, ARRAY(Text)) for values in self._pairs)
-        listed = func.unnest(codes, rows).table_valued(column("code", Text), column("row", Text), name=f"{self.id}_list")
+        listed = func.unnest(codes, rows).table_valued(
+            column("code", Text), column("row", Text), name=f"{self.id}_list"
+        )
         return listed.render_derived()
 
     @cached_property
     def _held(self) -> Any:  # noqa: ANN401 - a lateral alias
         """The several codes of a pathway, as rows."""
-        return func.unnest(self.key).table_valued(column("code", String), name=f"{self.id}_held").render_derived().lateral()
+        return (
+            func.unnest(self.key)
+            .table_valued(column("code", String), name=f"{self.id}_held")
+            .render_derived()
+            .lateral()
+        )
 
     def join(self, tables: FromClause) -> FromClause:
         """Join the code list, by way of a person's several codes when there can be several."""
@@ -164,6 +171,14 @@ class Coded(Dimension):
             return tuple(row for row in self.codes.breakdown(by=self.by) if row in STATES)
         return super().rows(on, register)
 
+    def arranged(self, labels: Iterable[str]) -> list[str]:
+        """Return groups in the order of the list."""
+        return sorted(labels, key=self._order.__getitem__)
+
+    @cached_property
+    def _order(self) -> Mapping[str, int]:
+        return {row: place for place, row in enumerate(self.codes.breakdown(by=self.by))}
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Aged(Dimension):
@@ -180,7 +195,7 @@ class Aged(Dimension):
         editions: dict[tuple[str, ...], list[int]] = {}
         for number, period in enumerate(frame.periods, start=1):
             editions.setdefault(bands.valid_codes(period.end), []).append(number)
-        age = cast(func.floor((frame.last_month - self.key) / literal(12.0)), Integer)
+        age = (frame.last_month - self.key) // literal(12, Integer)
         found: list[tuple[ColumnElement[bool], str]] = []
         for numbers in editions.values():
             within = true() if len(editions) == 1 else frame.number.between(numbers[0], numbers[-1])
@@ -188,7 +203,7 @@ class Aged(Dimension):
                 above = true() if entry.lower is None else age >= entry.lower
                 below = true() if entry.upper is None else age <= entry.upper
                 found.append((and_(within, above, below), entry.label))
-        return case((self.key.is_(null()), NOT_RECORDED), *found, else_=NOT_RECORDED)
+        return case((self.key.is_(None), NOT_RECORDED), *found, else_=NOT_RECORDED)
 
     def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
         """Return the bands of that day, or of all days, and Not recorded."""
@@ -232,7 +247,9 @@ class YesOrNo(Dimension):
 class CoProvided(YesOrNo):
     """By whether the introducing site delivers together with the NHS, now."""
 
-    about: ClassVar[str] = "Yes: introduced by a site that is a co-provider now. No site is a no; a site not heard of yet is not recorded."
+    about: ClassVar[str] = (
+        "Yes: introduced by a site that is a co-provider now. No site is a no; a site not heard of yet is not recorded."
+    )
 
     def group(self, frame: Frame) -> ColumnElement[str]:
         """Return Yes, No or Not recorded; nobody introduced by no site was introduced by a co-provider."""
@@ -264,7 +281,9 @@ class RegisteredSite(Dimension):
 class RegisteredCluster(Dimension):
     """By cluster of registered sites."""
 
-    about: ClassVar[str] = "Every cluster of registered sites has a row; no site, or a site of no cluster, is not recorded."
+    about: ClassVar[str] = (
+        "Every cluster of registered sites has a row; no site, or a site of no cluster, is not recorded."
+    )
 
     def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
         """Return the clusters by name, and Not recorded."""

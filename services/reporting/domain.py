@@ -12,7 +12,7 @@ MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 MONTHS_IN: dict[Interval, int] = {"month": 1, "quarter": 3, "year": 12}
 
 
-class PeriodRefused(ValueError):  # noqa: N818 - a refusal, which the API words as a problem
+class PeriodRefused(ValueError):
     """The periods asked for do not exist; says which parameter is at fault."""
 
     def __init__(self, parameter: str, message: str) -> None:
@@ -35,7 +35,7 @@ class Period:
 
 
 def month_number(text: str) -> int:
-    """Return a month such as 2026-07 as 12 × year + month - 1."""
+    """Return a month such as 2026-07 as twelve times the year, plus the month, less one."""
     return int(text[:4]) * 12 + int(text[5:7]) - 1
 
 

@@ -1,6 +1,6 @@
 """From events to facts. Every projection only learns columns, so late, early and repeated events give the same facts."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from services.reporting.domain import month_number
 from services.reporting.tables import Pathway, Person, Score, Site
@@ -97,6 +97,6 @@ def _learn_site(batch: Batch, event: SiteRegistered | SiteChanged) -> None:
     )
 
 
-def _set(codes: tuple[str, ...] | None) -> list[Any] | None:
+def _set(codes: Sequence[str] | None) -> list[str] | None:
     """Return codes each once and in order; none at all is not recorded."""
     return sorted(set(codes)) if codes else None

@@ -49,12 +49,12 @@ class Person(Base):
     """The last recorded picture of a person's demographics; NULL is not recorded, which no code means."""
 
     __tablename__ = "persons"
-    __table_args__ = ({"comment": "Demographics by pseudonym; the last recorded picture counts for all their pathways."},)
+    __table_args__ = (
+        {"comment": "Demographics by pseudonym; the last recorded picture counts for all their pathways."},
+    )
 
     person_key: Mapped[str] = mapped_column(String(32), primary_key=True, comment="A pseudonym.")
-    birth_month: Mapped[int | None] = mapped_column(
-        Integer, comment="Month of birth as 12 × year + month - 1; ages at month ends follow from it."
-    )
+    birth_month: Mapped[int | None] = mapped_column(Integer, comment="Month of birth: 12 * year + month - 1.")
     gender_identity: Mapped[str | None] = mapped_column(String(2), comment="Code of gender_identity.")
     gender_same_at_birth: Mapped[str | None] = mapped_column(String(2), comment="Code of gender_same_at_birth.")
     ethnic_category: Mapped[str | None] = mapped_column(String(2), comment="Code of ethnic_category.")

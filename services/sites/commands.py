@@ -7,7 +7,6 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from sqlalchemy import update
@@ -18,12 +17,12 @@ from services.sites.queries import organisation_kind
 from services.sites.schemas import NewOrganisation, NewSite, OrganisationChange, SiteChange
 from shared import audit
 from shared.auth import Caller
+from shared.days import today
 from shared.db import insert_rows
 from shared.events.sites import SiteChanged, SiteRegistered
 from shared.outbox import Emission, emit, emit_all
 from shared.problems import FieldError, MalformedRequest, Problem
 
-LONDON = ZoneInfo("Europe/London")  # whose calendar dates follow
 ADDRESS = ("line_1", "line_2", "town")
 
 
@@ -104,7 +103,7 @@ async def change_organisation(
 async def register_site(session: AsyncSession, caller: Caller, new: NewSite) -> Registered:
     """Register a site of a known organisation and announce it; one with an id that was given before is recognised."""
     fields = new.model_dump(exclude={"id", "address"}) | {name: getattr(new.address, name) for name in ADDRESS}
-    _judge(fields, fields, datetime.now(LONDON).date())
+    _judge(fields, fields, today())
     kind = await organisation_kind(session, new.organisation_id)
     if kind is None:
         raise OrganisationUnknown
@@ -123,7 +122,7 @@ async def change_site(session: AsyncSession, caller: Caller, site: tables.Site, 
     changed = _differences(site, sent | address)
     if not changed:
         return site
-    _judge(changed, site.__dict__ | changed, datetime.now(LONDON).date())
+    _judge(changed, site.__dict__ | changed, today())
     kind = await organisation_kind(session, changed.get("organisation_id", site.organisation_id))
     if kind is None:
         raise OrganisationUnknown

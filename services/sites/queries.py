@@ -1,22 +1,20 @@
 """Reads of `sites` worth naming."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.sites import tables
 from services.sites.domain import shows_address
-from services.sites.schemas import Organisation, OrganisationFilters, Paging, ShownAddress, Site, SiteFilters
+from services.sites.schemas import Organisation, OrganisationFilters, ShownAddress, Site, SiteFilters
 from shared.codes import code_list
-from shared.paging import Page, after, cursor_after
-from shared.problems import FieldError, MalformedRequest, NotFound
+from shared.paging import Page, page
+from shared.problems import NotFound
 
-POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
 WHEREABOUTS = ("address", "postcode", "latitude", "longitude")
 
 Fields = Mapping[str, Any]
@@ -85,28 +83,22 @@ async def organisation_kind(session: AsyncSession, organisation_id: UUID) -> str
 async def organisations(session: AsyncSession, filters: OrganisationFilters) -> Page[Organisation]:
     """Return a page of organisations in the order of their registration."""
     row = tables.Organisation
-    query = select(row).order_by(row.created_at, row.id).limit(filters.limit + 1)
+    query = select(row)
     if filters.kind is not None:
         query = query.where(row.kind == filters.kind)
-    if (position := _position(filters)) is not None:
-        query = query.where(tuple_(row.created_at, row.id) > position)
-    rows = (await session.scalars(query)).all()
-    return Page(items=[shown_organisation(one) for one in rows[: filters.limit]], next=_next(rows, filters))
+    return await page(session, query, (row.created_at, row.id), filters, shown_organisation)
 
 
 async def sites(session: AsyncSession, filters: SiteFilters) -> Page[Site]:
     """Return a page of sites in the order of their registration, without redacted addresses."""
     row = tables.Site
-    query = select(row).order_by(row.created_at, row.id).limit(filters.limit + 1)
+    query = select(row)
     for name in ("organisation_id", "status", "cluster", "co_provider"):
         if (value := getattr(filters, name)) is not None:
             query = query.where(getattr(row, name) == value)
     if filters.language is not None:
         query = query.where(row.languages.overlap(same_language(filters.language)))
-    if (position := _position(filters)) is not None:
-        query = query.where(tuple_(row.created_at, row.id) > position)
-    rows = (await session.scalars(query)).all()
-    return Page(items=[shown_site(one, may_write=False) for one in rows[: filters.limit]], next=_next(rows, filters))
+    return await page(session, query, (row.created_at, row.id), filters, partial(shown_site, may_write=False))
 
 
 def same_language(code: str) -> list[str]:
@@ -114,25 +106,3 @@ def same_language(code: str) -> list[str]:
     languages = code_list("language")
     label = languages.label(code)
     return [entry.code for entry in languages.entries if entry.label == label]
-
-
-def _chosen(filters: Paging) -> dict[str, Any]:
-    return filters.model_dump(exclude=set(Paging.model_fields))
-
-
-def _position(filters: Paging) -> tuple[datetime, UUID] | None:
-    """Return after which row a page begins; raises `MalformedRequest` for a cursor that is not this list's."""
-    key = after(filters.cursor, _chosen(filters))
-    try:
-        return None if key is None else POSITION.validate_python(key)
-    except ValidationError:
-        wrong = FieldError(pointer="cursor", code="cursor", message="Not a cursor of this list with these filters.")
-        raise MalformedRequest(errors=[wrong]) from None
-
-
-def _next(rows: Sequence[tables.Organisation | tables.Site], filters: Paging) -> str | None:
-    """Return the cursor of the next page, if there is one."""
-    if len(rows) <= filters.limit:
-        return None
-    last = rows[filters.limit - 1]
-    return cursor_after((last.created_at, last.id), _chosen(filters))

@@ -1,17 +1,18 @@
 """What callers send to `sites`, and what they are told."""
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.sites import domain
 from shared.codes import Language
+from shared.days import Day
 from shared.events.sites import OrganisationKind, SiteStatus
+from shared.paging import Paging
 
 
 def _spelled(rule: Callable[[str], str | None], code: str, message: str) -> AfterValidator:
@@ -30,20 +31,11 @@ def _each_once(codes: list[str]) -> list[str]:
     return list(dict.fromkeys(codes))
 
 
-def _written_out(value: object) -> object:
-    """Let only text through that is a date and nothing more; pydantic would take numbers and times as well."""
-    if not isinstance(value, str) or not DAY.fullmatch(value):
-        raise PydanticCustomError("date_parsing", "A date: YYYY-MM-DD.")
-    return value
-
-
 def absent() -> Any:  # noqa: ANN401 - stands where a field was not sent, whatever its type; see `model_fields_set`
     """Return what a change holds for a field that it does not name."""
     return None
 
 
-DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-Day = Annotated[date, BeforeValidator(_written_out)]
 ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 SEVERAL_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
@@ -238,15 +230,6 @@ class Site(BaseModel):
     status: SiteStatus
     version: int
     created_at: datetime
-
-
-class Paging(Strict):
-    """Which part of a list."""
-
-    limit: int = Field(50, ge=1, le=100, description="How many items at most.")
-    cursor: str | None = Field(
-        None, max_length=500, description="`next` of the page before; belongs to the same filters."
-    )
 
 
 class OrganisationFilters(Paging):

@@ -7,21 +7,18 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.surveys import domain, tables
 from services.surveys.instruments import Instrument, instruments
 from services.surveys.schemas import NewResponse
-from shared import audit
+from shared import audit, days
 from shared.auth import Caller
 from shared.db import insert_rows
 from shared.events.surveys import ResponseScored
 from shared.outbox import emit
 from shared.problems import FieldError, MalformedRequest, Problem
-
-LONDON = ZoneInfo("Europe/London")  # whose calendar dates follow
 
 
 class InstrumentUnknown(Problem):
@@ -74,7 +71,7 @@ async def record_response(session: AsyncSession, caller: Caller, new: NewRespons
 
 def judged(instrument: Instrument, new: NewResponse) -> domain.Score:
     """Return a response's score; refuses one that cannot be, saying where and never what."""
-    today = datetime.now(LONDON).date()
+    today = days.today()
     if found := domain.objections(instrument, new.answers, new.total, new.answered_on, today):
         raise MalformedRequest(errors=[FieldError(pointer=e.pointer, code=e.code, message=e.message) for e in found])
     if new.answers is None:

@@ -1,21 +1,17 @@
 """Reads of `surveys` worth naming."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.surveys import domain, tables
 from services.surveys.instruments import instruments
 from services.surveys.schemas import Number, Response, ScoredResponse, ScoreFilters
-from shared.paging import Page, after, cursor_after
-from shared.problems import FieldError, MalformedRequest, NotFound
-
-POSITION: TypeAdapter[tuple[date, datetime, UUID]] = TypeAdapter(tuple[date, datetime, UUID])
+from shared.paging import Page, page
+from shared.problems import NotFound
 
 Fields = Mapping[str, Any]
 
@@ -61,25 +57,8 @@ async def response(session: AsyncSession, response_id: UUID) -> tables.Response:
 async def scores(session: AsyncSession, referral_id: UUID, filters: ScoreFilters) -> Page[ScoredResponse]:
     """Return a pathway's scores by day answered, then time recorded, then id."""
     row = tables.Response
-    order = (row.answered_on, row.created_at, row.id)
-    query = select(row).where(row.referral_id == referral_id).order_by(*order).limit(filters.limit + 1)
+    query = select(row).where(row.referral_id == referral_id)
     if filters.instrument is not None:
         query = query.where(row.instrument == filters.instrument)
-    mark = {"referral_id": referral_id, "instrument": filters.instrument}
-    if (key := after(filters.cursor, mark)) is not None:
-        query = query.where(tuple_(*order) > _position(key))
-    rows = (await session.scalars(query)).all()
-    shown = rows[: filters.limit]
-    follows = None
-    if len(rows) > filters.limit:
-        follows = cursor_after((shown[-1].answered_on, shown[-1].created_at, shown[-1].id), mark)
-    return Page(items=[scored(one) for one in shown], next=follows)
-
-
-def _position(key: list[Any]) -> tuple[date, datetime, UUID]:
-    """Return after which row a page begins; raises `MalformedRequest` for a cursor of another making."""
-    try:
-        return POSITION.validate_python(key)
-    except ValidationError:
-        wrong = FieldError(pointer="cursor", code="cursor", message="Not a cursor of this list with these filters.")
-        raise MalformedRequest(errors=[wrong]) from None
+    order = (row.answered_on, row.created_at, row.id)
+    return await page(session, query, order, filters, scored, referral_id=referral_id)

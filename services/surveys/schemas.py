@@ -1,26 +1,16 @@
 """What callers send to `surveys`, and what they are told."""
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.codes import Language
+from shared.days import Day
 from shared.events.surveys import Mode
+from shared.paging import Paging
 
-
-def _written_out(value: object) -> object:
-    """Let only text through that is a date and nothing more; pydantic would take numbers and times as well."""
-    if not isinstance(value, str) or not DAY.fullmatch(value):
-        raise PydanticCustomError("date_parsing", "A date: YYYY-MM-DD.")
-    return value
-
-
-DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-Day = Annotated[date, BeforeValidator(_written_out)]
 Helper = Literal["none", "community_researcher", "interpreter", "family", "staff"]
 ItemId = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
 Answer = Annotated[int, Field(strict=True)]
@@ -127,13 +117,7 @@ class Response(ScoredResponse):
     answers: dict[str, int] | None = Field(description="By item id, answered ones only; null when a total was sent.")
 
 
-class ScoreFilters(BaseModel):
+class ScoreFilters(Paging):
     """Which scores of a pathway."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
     instrument: ItemId | None = None
-    limit: int = Field(50, ge=1, le=100, description="How many items at most.")
-    cursor: str | None = Field(
-        None, max_length=500, description="`next` of the page before; belongs to the same filters."
-    )

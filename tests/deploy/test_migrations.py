@@ -5,7 +5,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy import SERVICES
+from deploy import SERVICES, CannotRunError
+from deploy.home import free_port
 from deploy.migrate import check, migrate
 from tests.conftest import Database
 
@@ -83,3 +84,19 @@ async def test_a_new_schema_is_found_by_its_role_alone(database: Database) -> No
     connection = await asyncpg.connect(database.dsn("surveys"))
     assert await connection.fetchval("SELECT current_schema()") == "surveys"
     await connection.close()
+
+
+async def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    connection = await asyncpg.connect(database.admin_dsn)
+    await connection.execute("UPDATE sites.alembic_version SET version_num = 'of tomorrow'")
+    await connection.close()
+    with pytest.raises(CannotRunError, match="newer version"):
+        await migrate(database.admin_dsn, {})
+
+
+async def test_a_database_that_does_not_answer_is_named(database: Database) -> None:
+    with pytest.raises(CannotRunError, match=r"PostgreSQL at 127\.0\.0\.1 cannot be used"):
+        await migrate(f"postgresql://nobody:nothing@127.0.0.1:{free_port()}/roundtable", {})
+    with pytest.raises(CannotRunError) as refused:
+        await migrate(database.admin_dsn.replace("postgres:", "postgres:wrong-"), {})
+    assert "wrong-" not in str(refused.value)

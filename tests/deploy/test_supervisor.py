@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import time
@@ -17,7 +18,10 @@ import pytest
 from nats.js import JetStreamContext
 
 from deploy import PORT_OFFSETS, SERVICES
+from deploy.embedded import Nats, Postgres
+from deploy.home import NATS_USERS, free_port, new_password
 from deploy.leftovers import MARK
+from deploy.programs import running
 from shared.events.event import STREAM
 from tests.running_system import RunningSystem, roundtable, start
 
@@ -135,6 +139,29 @@ async def test_a_deleted_stream_or_durable_is_declared_again(running_system: Run
         while not await exists(stream):  # noqa: ASYNC110 - a server is asked
             await asyncio.sleep(0.1)
     await bus.close()
+
+
+def test_a_store_that_was_removed_is_noticed_and_made_anew(running_system: RunningSystem) -> None:
+    shutil.rmtree(running_system.status()["nats"]["store_dir"])
+
+    def is_whole() -> bool:
+        return "declared the stream again" in running_system.said().partition("the files of the stream are gone")[2]
+
+    until(is_whole, within=20)
+    assert Path(running_system.status()["nats"]["store_dir"]).is_dir()
+
+
+@pytest.mark.slow
+def test_servers_of_the_operator_are_used_and_left_running(tmp_path: Path, postgres_server: Postgres) -> None:
+    bus = Nats(tmp_path / "nats", free_port(), {user: new_password() for user in NATS_USERS})
+    theirs = {"ROUNDTABLE_DATABASE_URL": postgres_server.dsn("theirs"), "ROUNDTABLE_NATS_URL": bus.url()}
+    with running(bus.program(), tmp_path / "nats.log"), start(tmp_path, settings=theirs) as system:
+        status = system.status()
+        assert {entry["kind"] for entry in status["processes"]} == {"supervisor", "api", "worker"}
+        assert status["postgres"] == {"admin_dsn": postgres_server.dsn("theirs"), "external": True}
+        assert status["nats"]["url"] == bus.url()
+        assert not (system.home / "postgres").exists()
+        assert all(is_ready(system.url(service)) for service in PORT_OFFSETS)
 
 
 def test_status_is_quick(running_system: RunningSystem) -> None:

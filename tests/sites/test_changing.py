@@ -36,7 +36,14 @@ async def test_a_change_that_changes_nothing_makes_no_version_and_no_event(sites
         body = await registered(caller)
         organisation = f"/v1/organisations/{body['organisation_id']}"
         before = await deeds(database)
-        for change in ({}, {"name": body["name"]}, {"postcode": "sw17 7bu"}, {"address": {}}, {"latitude": 51.4385}):
+        same_again: list[dict[str, Any]] = [
+            {},
+            {"name": body["name"]},
+            {"postcode": "sw17 7bu"},
+            {"address": {}},
+            {"latitude": 51.4385},
+        ]
+        for change in same_again:
             told = await caller.patch(f"/v1/sites/{body['id']}", json=change, headers=held(1))
             assert (told.status_code, told.headers["ETag"], told.json()) == (200, '"1"', body)
         same = await caller.patch(organisation, json={"kind": "church"}, headers=held(1))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Text, and_, any_, cast, literal
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Text, and_, any_, cast, false, literal
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.reporting.tables import Pathway, Person
@@ -23,11 +23,11 @@ class Field:
         listed = code_list(self.list_name).valid() if self.list_name else ()
         return [entry.code for entry in listed if entry.state in states]
 
-    def is_in(self, state: State) -> ColumnElement[bool] | None:
-        """Return whether the field was answered so, None when nobody can; one answer among several codes makes it valid."""
+    def is_in(self, state: State) -> ColumnElement[bool]:
+        """Return whether the field was answered so; one answer among several codes makes it valid."""
         codes = self.codes(state)
         if not codes:
-            return None
+            return false()
         if not self.multiple:
             return cast(self.column, Text) == any_(literal(codes, ARRAY(Text)))
         no_answer = self.codes(State.NOT_STATED, State.NOT_KNOWN) if state is State.NOT_STATED else codes

@@ -1,0 +1,98 @@
+"""Disclosure control: exact figures in, safe figures out. The only way out of reporting, for every format and every page.
+
+Figures are sealed where they are counted (`engine`) and opened nowhere but here: `published` makes them safe, `exact` needs a
+`Permit`, the proof that the reading was allowed and written into the audit trail.
+"""
+
+from collections.abc import Sequence
+
+from services.reporting.cells import OTHER, STATES, Cell, Figures, Kind, Permit, Safe, Sealed, Status
+from services.reporting.rounding import nearest, percent, percent_to_a_tenth
+
+PRECISE_FROM = 50  # rounded denominators from here on carry percentages of exact counts
+
+
+def published(sealed: Sealed, below: int) -> list[Safe]:
+    """Return figures as anyone may see them."""
+    safe = [Safe(cell.place, cell.groups, *_safe(sealed.kind, cell.counts, below)) for cell in _gathered(sealed, below)]
+    return [
+        each._replace(figures=dict.fromkeys(each.figures), status="no_data") if each.place in sealed.silent else each
+        for each in safe
+    ]
+
+
+def exact(sealed: Sealed, permit: Permit) -> list[Safe]:
+    """Return figures as they are, to whoever holds a permit."""
+    if not isinstance(permit, Permit):
+        raise TypeError("exact figures need a permit")
+    cells = sealed._cells  # noqa: SLF001 - here, and only here
+    return [
+        Safe(cell.place, cell.groups, *_plain(sealed.kind, cell.counts)) for cell in cells if OTHER not in cell.groups
+    ]
+
+
+def safe_count(count: int, below: int) -> int | None:
+    """Return a count to the nearest 5; None when it is too small, zero included."""
+    return None if count < below else nearest(count)
+
+
+def safe_percent(numerator: int, denominator: int, below: int, *, of_a_whole: bool = False) -> int | None:
+    """Return a whole percentage; of rounded counts where one of exact counts would give a count away.
+
+    That is where the denominator is small, and, when the rest of a whole is shown beside it, where that rest is: an exact 98 %
+    of 100 tells that two are missing.
+    """
+    if numerator < below or denominator < below:
+        return None
+    if nearest(denominator) < PRECISE_FROM or (of_a_whole and denominator - numerator < below):
+        return percent(nearest(numerator), nearest(denominator))
+    return percent(numerator, denominator)
+
+
+def _safe(kind: Kind, counts: Sequence[int], below: int) -> tuple[Figures, Status]:
+    """Apply rules 1 to 3; a suppressed rate has neither numerator nor denominator."""
+    if kind == "count":
+        value = safe_count(counts[0], below)
+        return {"value": value}, "suppressed" if value is None else "shown"
+    top, bottom = counts[0], _base(kind, counts)
+    share = safe_percent(top, bottom, below, of_a_whole=kind == "states")
+    rest = [safe_count(count, below) for count in counts[1:]]
+    if share is None:
+        return _named(kind, None, None, rest, None), "suppressed"
+    return _named(kind, nearest(top), nearest(bottom), rest, share), "shown"
+
+
+def _plain(kind: Kind, counts: Sequence[int]) -> tuple[Figures, Status]:
+    if kind == "count":
+        return {"value": counts[0]}, "shown"
+    bottom = _base(kind, counts)
+    share = percent_to_a_tenth(counts[0], bottom) if bottom else None
+    return _named(kind, counts[0], bottom, counts[1:], share), "no_data" if share is None else "shown"
+
+
+def _named(kind: Kind, top: int | None, bottom: int | None, rest: Sequence[int | None], share: float | None) -> Figures:
+    if kind == "rate":
+        return {"numerator": top, "denominator": bottom, "value": share}
+    return {"denominator": bottom, **dict(zip(STATES, (top, *rest), strict=True)), "valid_percent": share}
+
+
+def _base(kind: Kind, counts: Sequence[int]) -> int:
+    """Return how many a cell is about."""
+    return sum(counts) if kind == "states" else counts[-1]
+
+
+def _gathered(sealed: Sealed, below: int) -> list[Cell]:
+    """Move small groups of open lists into `Other or suppressed`, whose row is always there."""
+    kept: list[Cell] = []
+    sums: dict[tuple[int | str, tuple[str, ...]], tuple[int, ...]] = {}
+    for cell in sealed._cells:  # noqa: SLF001 - here, and only here
+        groups = tuple(
+            group if own is None or group in own else OTHER
+            for group, own in zip(cell.groups, sealed.fixed, strict=True)
+        )
+        if groups != cell.groups and _base(sealed.kind, cell.counts) < below:
+            before = sums.get((cell.place, groups), (0,) * len(cell.counts))
+            sums[cell.place, groups] = tuple(map(sum, zip(before, cell.counts, strict=True)))
+        else:
+            kept.append(cell)
+    return [cell._replace(counts=sums.get((cell.place, cell.groups), cell.counts)) for cell in kept]

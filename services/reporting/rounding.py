@@ -1,0 +1,18 @@
+"""Rounding, half up, on integers: Python's `round` and floats disagree with published national figures."""
+
+STEP = 5  # published counts are multiples of this
+
+
+def nearest(count: int) -> int:
+    """Return the nearest multiple of 5."""
+    return (count + STEP // 2) // STEP * STEP
+
+
+def percent(numerator: int, denominator: int) -> int:
+    """Return a whole percentage."""
+    return (200 * numerator + denominator) // (2 * denominator)
+
+
+def percent_to_a_tenth(numerator: int, denominator: int) -> float:
+    """Return a percentage to one decimal."""
+    return (2000 * numerator + denominator) // (2 * denominator) / 10

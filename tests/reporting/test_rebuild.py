@@ -1,0 +1,130 @@
+"""Reporting is disposable: made again from events, it is the same, row for row."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import pytest
+
+from deploy.event_sources import Outboxes
+from deploy.migrate import check
+from deploy.rebuild import SWAPPED, rebuild_from_outboxes
+from shared.db import connect, sessions
+from shared.events.event import Event
+from shared.inbox import Incoming
+from shared.outbox import Emission, emit_all
+from tests.conftest import Database
+from tests.reporting.builders import Post, history
+from tests.reporting.conftest import Facts, apply
+
+SERVICE_OF = {"people": "referrals"}
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+async def announce(database: Database, events: Sequence[Event]) -> None:
+    """Put events into the outboxes of the services that announce them, as those services do."""
+    versions = Post().versions
+    by_service: dict[str, list[Emission]] = {}
+    for event in events:
+        versions[event.aggregate_id] += 1
+        name = event.subject.split(".")[0]
+        by_service.setdefault(SERVICE_OF.get(name, name), []).append(Emission(event, versions[event.aggregate_id]))
+    for service, emissions in by_service.items():
+        engine = connect(database.dsn(service), pool=1)
+        async with sessions(engine).begin() as session:
+            await emit_all(session, emissions)
+        await engine.dispose()
+
+
+async def announced(database: Database) -> list[Incoming]:
+    """Return what the outboxes hold, as it would travel."""
+    connection = await asyncpg.connect(database.admin_dsn)
+    await connection.execute("CREATE SCHEMA reporting_next; CREATE TABLE reporting_next.inbox (event_id uuid)")
+    await connection.close()
+    engine = connect(database.admin_dsn, pool=1)
+    found = [event async for chunk in Outboxes(engine).events(known=False) for event in chunk]
+    await engine.dispose()
+    return found
+
+
+@pytest.fixture
+async def admin(database: Database) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(database.admin_dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def lived(database: Database, facts: Facts) -> Facts:
+    """Facts that live reporting made of announced events."""
+    await announce(database, history(7, pathways=300, people=150))
+    await apply(database, await announced(database))
+    return facts
+
+
+async def shape(admin: "asyncpg.Connection[asyncpg.Record]") -> list[tuple[object, ...]]:
+    """Return grants, comments and indexes of the tables that are swapped."""
+    rows = await admin.fetch(
+        """
+        SELECT c.relname, c.relkind::text, pg_get_userbyid(c.relowner), c.relacl::text, obj_description(c.oid, 'pg_class'),
+               pg_get_indexdef(c.oid), a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+               col_description(c.oid, a.attnum)
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        LEFT JOIN pg_index i ON i.indexrelid = c.oid
+        WHERE c.relnamespace = 'reporting'::regnamespace
+          AND coalesce(i.indrelid, c.oid) = ANY (SELECT to_regclass('reporting.' || name) FROM unnest($1::text[]) name)
+        ORDER BY 1, a.attnum
+        """,
+        list(SWAPPED),
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_the_rebuilt_facts_equal_the_live_ones(
+    lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    before, figures = await shape(admin), await lived.report("2020-10", "2022-09", by="site,ethnic_group")
+    outcome = await rebuild_from_outboxes(database.admin_dsn, check=False, say=quiet)
+    assert outcome.differing == dict.fromkeys(("inbox", "pathways", "persons", "scores", "sites"), 0)
+    assert outcome.swapped
+    assert outcome.events == await admin.fetchval("SELECT events FROM reporting.inbox_position")
+    assert await shape(admin) == before
+    again = await lived.report("2020-10", "2022-09", by="site,ethnic_group")
+    assert again["rows"] == figures["rows"]
+    assert again["as_of"]["events"] == figures["as_of"]["events"]
+    assert await admin.fetchval("SELECT to_regnamespace('reporting_next')") is None
+    await check(database.admin_dsn, "reporting")
+
+
+async def test_a_check_finds_the_rows_that_differ_and_changes_nothing(
+    lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    del lived
+    await admin.execute(
+        "UPDATE reporting.pathways SET source = 'Q1' WHERE referral_id IN (SELECT referral_id FROM reporting.pathways WHERE source <> 'Q1' ORDER BY 1 LIMIT 3)"
+    )
+    await admin.execute(
+        "DELETE FROM reporting.persons WHERE person_key = (SELECT max(person_key) FROM reporting.persons)"
+    )
+    outcome = await rebuild_from_outboxes(database.admin_dsn, check=True, say=quiet)
+    assert outcome.differing == {"inbox": 0, "pathways": 3, "persons": 1, "scores": 0, "sites": 0}
+    assert not outcome.swapped
+    mended = await rebuild_from_outboxes(database.admin_dsn, check=False, say=quiet)
+    assert mended.differing == outcome.differing
+    assert (await rebuild_from_outboxes(database.admin_dsn, check=True, say=quiet)).equal
+
+
+async def test_events_that_live_reporting_has_not_had_yet_are_in_the_new_facts_and_come_to_no_harm_later(
+    facts: Facts, database: Database
+) -> None:
+    await announce(database, history(8, pathways=60, people=30))
+    events = await announced(database)
+    outcome = await rebuild_from_outboxes(database.admin_dsn, check=False, say=quiet)
+    assert outcome.equal
+    assert outcome.events == len(events)
+    assert outcome.left_over == 0
+    before = await facts.report("2020-10", "2022-09", by="source")
+    await apply(database, events)  # the stream brings them all again
+    assert await facts.report("2020-10", "2022-09", by="source") == before

@@ -1,0 +1,15 @@
+"""The surveys service, reached as its callers reach it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Database
+from tests.doors import Door, open_door
+
+
+@pytest.fixture
+async def surveys(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
+    async with open_door("surveys", database, tmp_path, monkeypatch) as door:
+        yield door

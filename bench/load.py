@@ -209,7 +209,7 @@ class Load:
 
 def write(journal: Journal, lines: Sequence[Line], path: str) -> None:
     """Write an account down, one try a line."""
-    with contextlib.closing(open(path, "w", encoding="utf-8")) as out:  # noqa: PTH123, SIM115 - a plain file
+    with contextlib.closing(open(path, "w", encoding="utf-8")) as out:  # noqa: PTH123 - a plain file
         for line in lines:
             told = {"t": line.began - journal.began, "ids": line.ids, "key": line.key}
             out.write(json.dumps(told | {"verdict": line.verdict, "status": line.status}) + "\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -64,7 +65,7 @@ async def _wandsworth(console: Console) -> bool:
         await _print_completeness(console, client)
     verdict = "Equal: every figure above is the evaluation's." if equal else "NOT EQUAL: see the marked rows above."
     as_of = report["as_of"]
-    console.print(f"\n{verdict} As of event {as_of['events']}, {as_of['at']}.", highlight=False)
+    console.print(f"\n{verdict}\nAs of event {as_of['events']}, {as_of['at'][:19]} UTC.", highlight=False)
     return equal
 
 
@@ -164,20 +165,18 @@ def _counts(report: dict[str, Any]) -> dict[tuple[str, str, str], int]:
     }
 
 
-def percent(part: int, whole: int) -> str:
-    """Return a percentage with two decimals, half up."""
-    return str((Decimal(100 * part) / whole).quantize(Decimal("0.01"), ROUND_HALF_UP))
+def percent(part: int, whole: int, unit: str = "0.01") -> str:
+    """Return a percentage, half up, with as many decimals as `unit` has."""
+    return str((Decimal(100 * part) / whole).quantize(Decimal(unit), ROUND_HALF_UP))
 
 
 def _print_table_1(console: Console, counts: dict[tuple[str, str, str], int]) -> bool:
     """Print the paper's table and ours; return whether all counts are equal."""
-    table = Table(title="Referrals by source: the evaluation's Table 1, and this system's report", title_justify="left")
-    table.add_column("Source")
+    table = _table("Referrals by source, September to August: the evaluation's Table 1, and ours", "Source")
     for period in PERIODS:
-        table.add_column(f"{period.name}\nprinted", justify="right")
-        table.add_column("\nours", justify="right")
-        table.add_column("\n%", justify="right")
-    equal = True
+        for heading in (f"{period.name}\npaper", "\nours", "\n%"):
+            table.add_column(heading, justify="right", no_wrap=True)
+    equal, misprints = True, 0
     totals = [0] * len(PERIODS)
     for row in TABLE_1:
         label, cells = code_list(SOURCES).label(row.source), [row.name]
@@ -185,17 +184,29 @@ def _print_table_1(console: Console, counts: dict[tuple[str, str, str], int]) ->
             found = counts.get((str(label), row.system, period.start.isoformat()), 0)
             totals[number] += found
             equal &= found == row.counts[number]
-            mark = "" if found == row.counts[number] else " ≠"
             share = percent(found, period.total)
-            printed = row.printed[number]
-            note = "" if printed in {share, "-"} else f" (printed {printed})"
-            cells += [f"{row.counts[number]}", f"{found}{mark}", f"{share}{note}" if found else "-"]
+            misprinted = row.printed[number] not in {share, "-"}
+            misprints += misprinted
+            mark = "" if found == row.counts[number] else " ≠"
+            cells += [f"{row.counts[number]:,}", f"{found:,}{mark}", f"{share}{'*' if misprinted else ' '}"]
         table.add_row(*cells)
     table.add_section()
-    sums = [cell for total, period in zip(totals, PERIODS, strict=True) for cell in (str(period.total), str(total), "")]
+    sums = [
+        cell for total, period in zip(totals, PERIODS, strict=True) for cell in (f"{period.total:,}", f"{total:,}", "")
+    ]
     table.add_row("Total", *sums)
     console.print(table)
+    console.print(
+        f"* {misprints} percentages are rounded otherwise in print; the counts are the same.\n", highlight=False
+    )
     return equal and totals == [period.total for period in PERIODS]
+
+
+def _table(title: str, first: str) -> Table:
+    """Return a plain table with its first column to the left."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    return table
 
 
 async def _by(client: httpx.AsyncClient, dimension: str) -> dict[str, int]:
@@ -210,11 +221,11 @@ def _print_people(console: Console, genders: dict[str, int], ethnic_groups: dict
     missing = sum(count for group, count in ethnic_groups.items() if group.startswith("Not "))
     white = ethnic_groups["White"]
     bme = sum(ethnic_groups.values()) - white - missing
-    table = Table(title="Who they were", title_justify="left")
-    for heading in ("", "printed", "ours"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = _table("Who they were", "")
+    for heading in ("printed", "ours"):
+        table.add_column(heading, justify="right")
     rows = (
-        ("Women, of the 5,715 who entered", "66.5 %", f"{percent(women, known)} % ({women:,} of {known:,})"),
+        ("Women, of the 5,715 who entered", "66.5 %", f"{percent(women, known, '0.1')} % ({women:,} of {known:,})"),
         ("White", "39.94 %", f"{percent(white, TOTAL)} % ({white:,} of {TOTAL:,})"),
         ("Black and minority ethnic", "12.82 %", f"{percent(bme, TOTAL)} % ({bme:,})"),
         ("Missing or not stated", "47.24 %", f"{percent(missing, TOTAL)} % ({missing:,})"),
@@ -237,9 +248,9 @@ async def _print_completeness(console: Console, client: httpx.AsyncClient) -> No
     answer = await client.get(f"{url('reporting')}/v1/completeness", params=wanted)
     if answer.status_code != httpx.codes.OK:
         raise ImportFailed(f"The reporting service answered {answer.status_code}: {answer.text}")
-    table = Table(title="Completeness of what was recorded (base: referrals received)", title_justify="left")
-    for heading in ("Field", "recorded", "not stated", "not known", "missing", "recorded %"):
-        table.add_column(heading, justify="left" if heading == "Field" else "right")
+    table = _table("Completeness of what was recorded (base: referrals received)", "Field")
+    for heading in ("recorded", "not stated", "not known", "missing", "recorded %"):
+        table.add_column(heading, justify="right")
     for row in answer.json()["rows"]:
         if row["field"] in {"ethnic_category", "gender_identity", "birth_month", "language"}:
             figures = (row[name] for name in ("valid", "not_stated", "not_known", "missing", "valid_percent"))

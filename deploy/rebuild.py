@@ -243,30 +243,6 @@ SELECT format('GRANT %s ON TABLE %s TO %s', privilege_type, CAST(:target AS text
               CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
 FROM pg_class, aclexplode(relacl) WHERE oid = CAST(CAST(:name AS text) AS regclass) AND grantee <> relowner
 """
-SETTLE_LETTERS))
-                    await session.execute(text(FORGET_LETTERS))
-            except DBAPIError as problem:
-                if getattr(problem.orig, "sqlstate", None) != "55P03" or attempt == TRIES - 1:  # lock not available
-                    raise
-                await asyncio.sleep(0.2)  # let those who wait behind us read
-            else:
-                break
-        self.outcome.swapped = True
-
-    async def _execute(self, statement: str, **values: object) -> None:
-        await self.connection.execute(text(statement), values)
-        await self.connection.commit()
-
-    async def _column(self, statement: str, **values: object) -> list[Any]:
-        found = list(await self.connection.scalars(text(statement), values))
-        await self.connection.commit()
-        return found
-
-
-GRANTS = """
-SELECT format('GRANT %s ON TABLE %s TO %s', privilege_type, :target, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
-FROM pg_class, aclexplode(relacl) WHERE oid = CAST(CAST(:name AS text) AS regclass) AND grantee <> relowner
-"""
 SETTLE_LETTERS = f"INSERT INTO {LIVE}.dead_letters SELECT * FROM {NEXT}.dead_letters ON CONFLICT DO NOTHING"  # noqa: S608 - our names
 FORGET_LETTERS = f"DELETE FROM {LIVE}.dead_letters WHERE event_id IN (SELECT event_id FROM {LIVE}.inbox)"  # noqa: S608 - as above
 

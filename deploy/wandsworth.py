@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A column of Table 1."""
+    """A column of Table 1: September to August."""
 
     name: str
     start: date
@@ -44,19 +44,19 @@ class Period:
 
 
 TABLE_1 = (
-    Row("General medical practitioner (GP)", "A1", SYSTEM, (4541, 862), ("83.12", "23.13")),
+    Row("GP", "A1", SYSTEM, (4541, 862), ("83.12", "23.13")),
     Row("Self", "B1", SYSTEM, (730, 2408), ("13.36", "64.63")),
-    Row("Local authority social services", "C1", SYSTEM, (5, 4), ("0.10", "0.11")),
-    Row("A&E department", "H1", SYSTEM, (6, 0), ("0.11", "-")),
+    Row("Social services", "C1", SYSTEM, (5, 4), ("0.10", "0.11")),
+    Row("A&E", "H1", SYSTEM, (6, 0), ("0.11", "-")),
     Row("Other clinical specialty", "H2", SYSTEM, (152, 419), ("2.80", "11.24")),
-    Row("Medical outpatient services", "H2", OUTPATIENTS, (11, 1), ("0.20", "0.03")),
-    Row("Community or practice nurse, health visitor", "A3", SYSTEM, (2, 0), ("0.03", "-")),
-    Row("Other (Jobcentre Plus, voluntary sector, …)", "M6", SYSTEM, (15, 32), ("0.27", "0.86")),
+    Row("Medical outpatients", "H2", OUTPATIENTS, (11, 1), ("0.20", "0.03")),
+    Row("Nurse, health visitor", "A3", SYSTEM, (2, 0), ("0.03", "-")),
+    Row("Other", "M6", SYSTEM, (15, 32), ("0.27", "0.86")),
     Row("Employer", "D1", SYSTEM, (1, 0), ("0.02", "-")),
 )
 PERIODS = (
-    Period("Sep 2009 to Aug 2010", date(2009, 9, 1), date(2010, 8, 31), 5463),
-    Period("Sep 2010 to Aug 2011", date(2010, 9, 1), date(2011, 8, 31), 3726),
+    Period("2009/10", date(2009, 9, 1), date(2010, 8, 31), 5463),
+    Period("2010/11", date(2010, 9, 1), date(2011, 8, 31), 3726),
 )
 TOTAL = sum(period.total for period in PERIODS)
 

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hmac import digest
 from os import urandom
@@ -25,14 +25,14 @@ class KeyFileMissing(RuntimeError):
 class Keyring:
     """The keys that only `referrals` holds: key-encryption keys by version, and those of indexes and pseudonyms."""
 
-    wrapping: dict[str, bytes]
+    wrapping: dict[str, bytes] = field(repr=False)
     current: str
-    blind_index: bytes
-    pseudonym: bytes
+    blind_index: bytes = field(repr=False)
+    pseudonym: bytes = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> "Keyring":
-        """Read a key file; raises `KeyFileMissing`, ValueError when a key is not 32 bytes."""
+        """Read a key file; raises `KeyFileMissing`, ValueError when its keys cannot be used."""
         try:
             content = json.loads(path.read_text())
         except FileNotFoundError as problem:
@@ -41,6 +41,10 @@ class Keyring:
         blind_index, pseudonym = b64decode(content["blind_index"]), b64decode(content["pseudonym"])
         if any(len(key) != KEY_BYTES for key in (*wrapping.values(), blind_index, pseudonym)):
             raise ValueError("every key must be 32 bytes")
+        if content["current"] not in wrapping:
+            raise ValueError("the current key is not among the key-encryption keys")
+        if len({*wrapping.values(), blind_index, pseudonym}) < len(wrapping) + 2:
+            raise ValueError("every key must differ from the others")
         return cls(wrapping, content["current"], blind_index, pseudonym)
 
     def new_person(self, person_id: UUID) -> tuple["PersonKey", str, bytes]:

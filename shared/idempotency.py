@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
-from sqlalchemy import DateTime, Integer, LargeBinary, String, delete, func, select
+from sqlalchemy import DateTime, Integer, LargeBinary, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -111,6 +111,16 @@ def answer(status: HTTPStatus, body: BaseModel, *, location: str | None = None, 
     return Answer(status, body.model_dump_json(exclude_none=False).encode(), headers)
 
 
+# As text, since every keyed request asks this: one statement whatever the number of keys, and nothing to compile.
+KNOWN = text(
+    "SELECT key, request_hash, status, headers, body, expires_at <= now() AS past FROM idempotency_keys "
+    "WHERE client = :client AND key = ANY (CAST(:keys AS varchar[]))"
+).columns(headers=JSONB)
+FORGET = text(
+    "DELETE FROM idempotency_keys "
+    "WHERE client = :client AND key = ANY (CAST(:keys AS varchar[])) AND expires_at <= now()"
+)
+
 _running: set[tuple[str, str]] = set()
 
 
@@ -131,16 +141,15 @@ def running(client: str, key: str | None) -> Iterator[None]:
 
 async def stored(session: AsyncSession, client: str, keys: Mapping[str, bytes]) -> dict[str, Answer]:
     """Return the answers already given to these keys (by request hash); raise nothing: see `KeyReused.status`."""
-    mine = (IdempotencyKey.client == client, IdempotencyKey.key.in_(keys))
-    rows = (await session.scalars(select(IdempotencyKey).where(*mine))).all()
-    now = datetime.now(UTC)
-    if any(row.expires_at <= now for row in rows):  # past their day, and not cleared away yet
-        await session.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.expires_at <= now))
-        rows = [row for row in rows if row.expires_at > now]
+    mine = {"client": client, "keys": list(keys)}
+    rows = (await session.execute(KNOWN, mine)).all()
+    if any(row.past for row in rows):  # past their day, and not cleared away yet
+        await session.execute(FORGET, mine)
     found: dict[str, Answer] = {}
     for row in rows:
         same = row.request_hash == keys[row.key]
-        found[row.key] = Answer(row.status, row.body, row.headers) if same else Answer(KeyReused.status, b"")
+        if not row.past:
+            found[row.key] = Answer(row.status, row.body, row.headers) if same else Answer(KeyReused.status, b"")
     return found
 
 

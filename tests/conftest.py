@@ -1,5 +1,7 @@
 """The servers tests use: the real PostgreSQL and the real nats-server, one pair per test process."""
 
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,14 @@ from deploy.migrate import migrate
 from deploy.programs import running
 from tests.running_system import RunningSystem, start
 
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - a file system, not a file
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +34,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder where this test process's servers live."""
-    return tmp_path_factory.mktemp("servers")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the folder where this test process's servers live: in memory when there is room, else on disk."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        with tempfile.TemporaryDirectory(prefix="roundtable-", dir=MEMORY) as name:
+            yield Path(name)
+    else:
+        yield tmp_path_factory.mktemp("servers")
 
 
 @pytest.fixture(scope="session")

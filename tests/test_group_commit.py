@@ -37,9 +37,11 @@ def desk() -> Desk:
 
 async def come(gate: "GroupCommit[str, int, str]", *numbers: int) -> list["asyncio.Task[str]"]:
     """Submit numbers, in order; the first is worked on at once, the others wait."""
-    tasks = [asyncio.create_task(gate.submit("a", number)) for number in numbers]
-    for _ in range(5):
-        await asyncio.sleep(0)
+    tasks = []
+    for number in numbers:
+        tasks.append(asyncio.create_task(gate.submit("a", number)))
+        for _ in range(3):
+            await asyncio.sleep(0)  # let it get as far as it can
     return tasks
 
 

@@ -24,6 +24,7 @@ from shared.events.referrals import ReferralReceived
 from shared.outbox import Emission, Outbox, outbox_rows
 from shared.problems import FieldError, MalformedRequest, Problem
 
+ANNOUNCED = tuple(name for name in ReferralReceived.model_fields if name in tables.Referral.__table__.columns)
 DEMOGRAPHICS = tuple(name for name in NewPerson.model_fields if name in Demographics.__table__.columns)
 
 
@@ -144,12 +145,10 @@ class Draft:
     def emissions(self) -> list[Emission]:
         """Return what the recording announces."""
         born, row = self.person.birth_date, self.row
-        received = ReferralReceived.model_construct(
-            referral_id=row["id"],
-            person_key=self.pseudonym,
-            **{name: row[name] for name in ReferralReceived.model_fields if name not in {"referral_id", "person_key"}},
+        received = ReferralReceived(
+            referral_id=row["id"], person_key=self.pseudonym, **{name: row[name] for name in ANNOUNCED}
         )
-        recorded = DemographicsRecorded.model_construct(
+        recorded = DemographicsRecorded(
             person_key=self.pseudonym, birth_month=f"{born:%Y-%m}" if born else None, **self.demographics()
         )
         return [Emission(received, 1, self.trace), Emission(recorded, 1, self.trace)]

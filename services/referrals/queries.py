@@ -32,7 +32,7 @@ class Filters(Paging):
 def shown(row: tables.Referral | Mapping[str, Any]) -> Referral:
     """Return a referral as callers with `referrals:read` see it."""
     fields = row if isinstance(row, Mapping) else {name: getattr(row, name) for name in VISIBLE}
-    return Referral.model_construct(**{name: fields[name] for name in VISIBLE})
+    return Referral(**{name: fields[name] for name in VISIBLE})
 
 
 async def referral(session: AsyncSession, referral_id: UUID) -> tables.Referral:

@@ -1,7 +1,7 @@
 """The same figures in a few lines of plain Python over the same events: what SQL must agree with."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -83,26 +83,16 @@ class Oracle:
         place: SiteRegistered | SiteChanged | None,
         end: date,
     ) -> str | None:
-        match name:
-            case "site":
-                return self.name(place.site_id) if place else None
-            case "site_kind":
-                return place.organisation_kind if place else None
-            case "cluster":
-                return place.cluster if place else None
-            case "co_provided" if referral.site_id is None:
-                return "No"
-            case "co_provided":
-                return ("Yes" if place.co_provider else "No") if place else None
-            case "age_band" | "working_age":
-                if person is None or person.birth_month is None:
-                    return None
-                year, month = map(int, person.birth_month.split("-"))
-                band = code_list(name).band(end.year - year - (end.month < month), end)
-                return band.label if band else None
-            case "interpreter_required":
-                answer = person.interpreter_required if person else None
-                return None if answer is None else ("Yes" if answer else "No")
+        if name in {"age_band", "working_age"}:
+            return _band(name, person.birth_month if person else None, end)
+        if name == "interpreter_required":
+            return YES_NO[person.interpreter_required if person else None]
+        if name == "co_provided":
+            return "No" if referral.site_id is None else YES_NO[place.co_provider if place else None]
+        if name == "site":
+            return self.name(place.site_id) if place else None
+        if name in {"site_kind", "cluster"}:
+            return getattr(place, {"site_kind": "organisation_kind"}.get(name, name), None)
         return str(getattr(referral, name))
 
     def name(self, site_id: UUID) -> str:
@@ -113,7 +103,7 @@ class Oracle:
 
     def _passes(self, referral: ReferralReceived, filters: Mapping[str, Any]) -> bool:
         place = self.sites.get(referral.site_id) if referral.site_id else None
-        tests = {
+        tests: dict[str, Callable[[Any], bool]] = {
             "site_id": lambda wanted: str(referral.site_id) == wanted,
             "site_kind": lambda wanted: place is not None and place.organisation_kind == wanted,
             "cluster": lambda wanted: place is not None and place.cluster == wanted,
@@ -124,3 +114,14 @@ class Oracle:
             "programme": lambda wanted: referral.programme == wanted,
         }
         return all(tests[name](wanted) for name, wanted in filters.items())
+
+
+YES_NO = {True: "Yes", False: "No", None: None}
+
+
+def _band(name: str, birth_month: str | None, end: date) -> str | None:
+    if birth_month is None:
+        return None
+    year, month = map(int, birth_month.split("-"))
+    band = code_list(name).band(end.year - year - (end.month < month), end)
+    return band.label if band else None

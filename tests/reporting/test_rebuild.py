@@ -1,20 +1,26 @@
 """Reporting is disposable: made again from events, it is the same, row for row."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
-from deploy.event_sources import Outboxes
+from deploy import CannotRunError
+from deploy.event_sources import LIVE, NEXT, Outboxes
 from deploy.migrate import check
-from deploy.rebuild import SWAPPED, rebuild_from_outboxes
-from shared.db import connect, sessions
-from shared.events.event import Event
-from shared.inbox import Incoming
-from shared.outbox import Emission, emit_all
+from deploy.rebuild import SWAPPED, rebuild, rebuild_from_outboxes, rebuild_from_stream
+from shared.bus import Outgoing
+from shared.db import connect, lock_key, sessions
+from shared.events.event import PREFIX, Event
+from shared.inbox import Incoming, read
+from shared.outbox import Emission, emit_all, envelope
 from tests.conftest import Database
 from tests.reporting.builders import Post, history
 from tests.reporting.conftest import Facts, apply
+from tests.streams import fresh_stream
 
 SERVICE_OF = {"people": "referrals"}
 
@@ -41,12 +47,17 @@ async def announce(database: Database, events: Sequence[Event]) -> None:
 async def announced(database: Database) -> list[Incoming]:
     """Return what the outboxes hold, as it would travel."""
     connection = await asyncpg.connect(database.admin_dsn)
-    await connection.execute("CREATE SCHEMA reporting_next; CREATE TABLE reporting_next.inbox (event_id uuid)")
+    rows = [
+        (service, row)
+        for service in ("sites", "surveys", "referrals")
+        for row in await connection.fetch(f"SELECT * FROM {service}.outbox ORDER BY id")  # noqa: S608 - our own names
+    ]
     await connection.close()
-    engine = connect(database.admin_dsn, pool=1)
-    found = [event async for chunk in Outboxes(engine).events(known=False) for event in chunk]
-    await engine.dispose()
-    return found
+    return [read(PREFIX + row["subject"], _body(row, service)) for service, row in rows]
+
+
+def _body(row: asyncpg.Record, service: str) -> bytes:
+    return json.dumps(envelope(SimpleNamespace(**dict(row) | {"data": json.loads(row["data"])}), service)).encode()
 
 
 @pytest.fixture
@@ -102,9 +113,8 @@ async def test_a_check_finds_the_rows_that_differ_and_changes_nothing(
     lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     del lived
-    await admin.execute(
-        "UPDATE reporting.pathways SET source = 'Q1' WHERE referral_id IN (SELECT referral_id FROM reporting.pathways WHERE source <> 'Q1' ORDER BY 1 LIMIT 3)"
-    )
+    three = "SELECT referral_id FROM reporting.pathways WHERE source <> 'Q1' ORDER BY 1 LIMIT 3"
+    await admin.execute(f"UPDATE reporting.pathways SET source = 'Q1' WHERE referral_id IN ({three})")  # noqa: S608 - ours
     await admin.execute(
         "DELETE FROM reporting.persons WHERE person_key = (SELECT max(person_key) FROM reporting.persons)"
     )
@@ -128,3 +138,64 @@ async def test_events_that_live_reporting_has_not_had_yet_are_in_the_new_facts_a
     before = await facts.report("2020-10", "2022-09", by="source")
     await apply(database, events)  # the stream brings them all again
     assert await facts.report("2020-10", "2022-09", by="source") == before
+
+
+async def test_what_happens_meanwhile_is_in_the_new_facts_and_reads_go_on(
+    lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    more = history(9, pathways=80, people=40)
+
+    async def meanwhile() -> None:
+        await announce(database, [event for event in more if event.subject == "referrals.received.v1"])
+        await apply(database, await announced(database))
+        assert (await lived.report("2020-10", "2022-09"))["rows"][0]["value"] == 380
+
+    engine = connect(database.admin_dsn, pool=2, search_path=NEXT)
+    said: list[str] = []
+    outcome = await rebuild(engine, Outboxes(engine), check=False, say=said.append, meanwhile=meanwhile)
+    await engine.dispose()
+    assert outcome.equal, said
+    assert await admin.fetchval("SELECT count(*) FROM reporting.pathways") == 380
+    assert (await lived.report("2020-10", "2022-09"))["rows"][0]["value"] == 380
+
+
+async def test_the_stream_gives_the_same_facts(lived: Facts, database: Database, nats: str) -> None:
+    del lived
+    events = await announced(database)
+    async with fresh_stream(nats) as bus:
+        for event in events:
+            await bus.publish(Outgoing(f"{PREFIX}{event.subject}", str(event.event_id), "", event.body.encode()))
+        outcome = await rebuild_from_stream(database.admin_dsn, nats, check=False, say=quiet)
+    assert outcome.equal
+    assert outcome.swapped
+    assert outcome.events == len(events)
+
+
+async def test_an_event_that_was_skipped_is_skipped_again(
+    lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    del lived
+    bad = await admin.fetchrow("SELECT event_id, aggregate_id, version FROM referrals.outbox ORDER BY id DESC LIMIT 1")
+    assert bad is not None
+    await admin.execute("UPDATE referrals.outbox SET subject = 'referrals.received.v9' WHERE event_id = $1", bad[0])
+    outcome = await rebuild_from_outboxes(database.admin_dsn, check=True, say=quiet)
+    assert outcome.differing["inbox"] == 0, "it counts as seen"
+    assert sum(outcome.differing.values()) == 1, "and has no effect"
+
+
+async def test_a_rebuild_that_was_killed_leaves_nothing_in_the_way(
+    lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    del lived
+    await admin.execute("CREATE SCHEMA reporting_next; CREATE TABLE reporting_next.pathways (half int)")
+    assert (await rebuild_from_outboxes(database.admin_dsn, check=True, say=quiet)).equal
+
+
+async def test_two_rebuilds_at_once_are_one_too_many(database: Database) -> None:
+    engine = connect(database.admin_dsn, pool=2, search_path=NEXT)
+    async with engine.connect() as other:
+        await other.execute(text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(LIVE, "one rebuild")})
+        with pytest.raises(CannotRunError, match="Another rebuild"):
+            await rebuild_from_outboxes(database.admin_dsn, check=True, say=quiet)
+        await other.invalidate()
+    await engine.dispose()

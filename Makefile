@@ -19,10 +19,10 @@ up: $(INSTALLED) ## start everything on this machine, until Ctrl-C
 	@$(BIN)/roundtable up
 
 test: $(INSTALLED) ## the quick tests, in parallel, on a real PostgreSQL and a real NATS
-	@$(BIN)/pytest -q -n $(CORES) --dist loadgroup -m "not slow" $(TESTS)
+	@$(BIN)/pytest -q -n $(CORES) -m "not slow" $(TESTS)
 
 test-all: $(INSTALLED) ## every test, the slow ones too
-	@$(BIN)/pytest -q -n $(CORES) --dist loadgroup $(TESTS)
+	@$(BIN)/pytest -q -n $(CORES) $(TESTS)
 
 check: $(INSTALLED) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .

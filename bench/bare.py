@@ -13,3 +13,9 @@ app = FastAPI(openapi_url=None)
 async def receive(new: NewReferral) -> Response:
     """Read the letter and say so."""
     return Response(new.model_dump_json(include={"source_system", "source_id", "received_on"}), HTTPStatus.CREATED)
+
+
+@app.get("/health/ready")
+async def ready() -> dict[str, str]:
+    """Say that there is nothing to wait for."""
+    return {"status": "ready"}

@@ -26,7 +26,7 @@ class NotQuiet(Exception):
 
 @dataclass
 class Told:
-    """What a client knows after its run, by natural key: what was acknowledged (and under which id), refused, or never answered."""
+    """What a client knows after its run, by natural key: what was acknowledged and under which id, refused, or not answered."""
 
     acknowledged: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unknown: set[str] = field(default_factory=set)
@@ -144,7 +144,7 @@ class Oracle:
                 waits[f"{service} seals"] = await connection.fetchval(
                     f"SELECT count(*) FROM {service}.audit WHERE position IS NULL"  # noqa: S608 - as above
                 )
-            sent = [f"(SELECT count(*) FROM {service}.outbox)" for service in SERVICES]
+            sent = [f"(SELECT count(*) FROM {service}.outbox)" for service in SERVICES]  # noqa: S608 - as above
             waits["events not applied"] = await connection.fetchval(
                 f"SELECT {' + '.join(sent)} - (SELECT count(*) FROM reporting.inbox)"  # noqa: S608 - as above
             )
@@ -160,7 +160,7 @@ class Oracle:
             key_of = {str(row["id"]): f"{row['source_system']}/{row['source_id']}" for row in rows}
             found = [account("referrals", told, [_known(told, key, str_id) for str_id, key in key_of.items()])]
             for layer, query in LAYERS.items():
-                observed, versions = _effects(await connection.fetch(query), key_of)
+                observed, versions = _effects([dict(row) for row in await connection.fetch(query)], key_of)
                 found.append(account(layer, told, observed, versions))
             audited = await connection.fetch(AUDITED)
             found.append(account("audit", told, [_named(row["resource_id"], key_of) for row in audited]))
@@ -183,30 +183,21 @@ class Oracle:
         observed, _ = _effects(received, key_of)
         return account("stream", told, observed, _effects(rows, key_of)[1])
 
+    async def announced(self) -> int:
+        """Return how many events all services together have announced."""
+        return await self._total("outbox")
+
     async def set_aside(self) -> int:
         """Return how many events every service together has set aside."""
+        return await self._total("dead_letters")
+
+    async def _total(self, table: str) -> int:
         connection = await asyncpg.connect(self.admin_dsn)
         try:
-            counts = [await connection.fetchval(f"SELECT count(*) FROM {name}.dead_letters") for name in SERVICES]  # noqa: S608 - our own names
+            counts = [await connection.fetchval(f"SELECT count(*) FROM {name}.{table}") for name in SERVICES]  # noqa: S608 - our own names
         finally:
             await connection.close()
         return sum(counts)
-
-    async def facts(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return every row of reporting's facts, in order, to be compared with a rebuilt edition."""
-        from services.reporting.tables import Base  # noqa: PLC0415 - only whoever compares facts needs it
-
-        connection = await asyncpg.connect(self.admin_dsn)
-        try:
-            return {
-                table.name: sorted(
-                    (tuple(row) for row in await connection.fetch(f"SELECT * FROM reporting.{table.name}")),  # noqa: S608 - our own names
-                    key=repr,
-                )
-                for table in Base.metadata.sorted_tables
-            }
-        finally:
-            await connection.close()
 
 
 LAYERS = {
@@ -217,9 +208,7 @@ LAYERS = {
 AUDITED = "SELECT resource_id FROM referrals.audit WHERE action = 'create' AND resource = 'referral'"
 
 
-def _effects(
-    rows: Iterable[Mapping[str, Any]], key_of: Mapping[str, str]
-) -> tuple[list[str], dict[str, list[int]]]:
+def _effects(rows: Iterable[Mapping[str, Any]], key_of: Mapping[str, str]) -> tuple[list[str], dict[str, list[int]]]:
     """Return each aggregate's name once per first version, and its versions as they stand."""
     versions: dict[str, list[int]] = defaultdict(list)
     for row in rows:

@@ -35,7 +35,9 @@ def rebuild(
         equal = "They equal the old ones." if outcome.equal else "The old ones were not as they should have been."
         typer.echo(f"The new facts are in place. {equal}")
     else:
-        typer.echo("Equal, row for row." if outcome.equal else "NOT EQUAL. To put the new ones in place: roundtable rebuild")
+        typer.echo(
+            "Equal, row for row." if outcome.equal else "NOT EQUAL. To put the new ones in place: roundtable rebuild"
+        )
     raise typer.Exit(1 if check and not outcome.equal else 0)
 
 

@@ -7,7 +7,7 @@ and are compared. Last come events that live reporting has not had yet, and the 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from deploy import CannotRunError
-from deploy.event_sources import LIVE, NEXT, Outboxes, Source, Stream
+from deploy.event_sources import LIVE, NEXT, Outboxes, Source, Stream, ahead
 from deploy.migrate import OWNER
 from services.reporting.projections import subscriber
 from services.reporting.tables import Base
@@ -26,6 +26,7 @@ from shared.db import connect, insert_rows, lock_key
 from shared.inbox import DeadLetter, Inbox, InboxPosition, Incoming
 
 HOUR = 3_600_000  # milliseconds
+SAY_EVERY = 2  # seconds
 TRIES = 30  # to get the live tables for a moment, a second each
 KERNEL: tuple[Any, ...] = (InboxPosition.__table__, Inbox.__table__, DeadLetter.__table__)
 FACTS: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
@@ -119,12 +120,13 @@ class _Rebuild:
         """Apply what the source has and the new tables lack, saying now and then how far it is."""
         began = said = monotonic()
         before = self.outcome.events
-        async for messages in self.source.events(known=known):
-            await self._apply([*self.early, *messages], known=known)
-            if monotonic() - said > 2:  # noqa: PLR2004 - seconds
-                said = monotonic()
-                done = self.outcome.events - before
-                self.say(f"  {self.outcome.events:,} events, {done / (said - began):,.0f} a second")
+        async with aclosing(ahead(self.source.events(known=known))) as chunks:
+            async for messages in chunks:
+                await self._apply([*self.early, *messages], known=known)
+                if monotonic() - said > SAY_EVERY:
+                    said = monotonic()
+                    rate = (self.outcome.events - before) / (said - began)
+                    self.say(f"  {self.outcome.events:,} events, {rate:,.0f} a second")
 
     async def _apply(self, messages: Sequence[Incoming], *, known: bool) -> None:
         """Apply messages in one transaction; what live reporting left out on an operator's word is left out again."""

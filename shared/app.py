@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -199,8 +199,7 @@ def field_error(error: Mapping[str, Any], *, skip: int = 1) -> FieldError:
 async def _database(_: Request, problem: Exception) -> Response:
     """Tell a database that is away or overloaded (nothing happened, try again) from a fault of ours."""
     state = getattr(getattr(problem, "orig", None), "sqlstate", None) or ""
-    away = isinstance(problem, OperationalError | InterfaceError | PoolTimeout | OSError)
-    if away or state.startswith(("08", "53", "57", "55", "40")):
+    if db.is_away(problem):
         log.warning("database_unavailable", kind=type(problem).__name__, sqlstate=state)
         return DatabaseUnavailable().response()
     log.error("database_refused", kind=type(problem).__name__, sqlstate=state)

@@ -10,7 +10,8 @@ from fastapi import Depends, Request
 from pydantic_core import to_json
 from sqlalchemy import Connection, LargeBinary, MetaData, Row, Table, TextClause, event, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, SessionTransaction
 from sqlalchemy.orm import Session as SyncSession
@@ -98,6 +99,14 @@ def engine() -> AsyncEngine:
 def session_maker() -> async_sessionmaker[AsyncSession]:
     """Return this process's maker of sessions."""
     return sessions(engine())
+
+
+def is_away(problem: BaseException) -> bool:
+    """Whether the database is away, starting, full or overtaxed: nobody's request is at fault, so it may be sent again."""
+    if isinstance(problem, OperationalError | InterfaceError | PoolTimeout | OSError):
+        return True
+    state = getattr(getattr(problem, "orig", None), "sqlstate", None) or ""
+    return isinstance(problem, DBAPIError) and state.startswith(("08", "53", "57", "55", "40"))
 
 
 def limit_to(session: AsyncSession, sites: Iterable[object] | None) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 import structlog
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.db import is_away
 
 log = structlog.get_logger()
 
@@ -56,13 +57,12 @@ class GroupCommit(Generic[Key, Item, Answer]):
     async def _settle(self, key: Key, group: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._work(key, [item for item, _ in group])
-        except (OSError, PoolTimeout) as problem:  # nobody's fault, and nothing happened: do not ask again for each
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(problem)
-            return
         except Exception as problem:  # noqa: BLE001 - it is handed to whoever waits
-            if len(group) > 1:
+            if is_away(problem):  # nobody's fault, and nothing happened: do not ask again for each
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(problem)
+            elif len(group) > 1:
                 log.info("group_taken_apart", items=len(group), kind=type(problem).__name__)
                 for each in group:
                     await self._settle(key, [each])

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -15,7 +16,7 @@ from deploy.embedded import Nats, Postgres
 from deploy.home import NATS_USERS, free_port, new_password, service_dsn
 from deploy.migrate import migrate
 from deploy.programs import running
-from tests.running_system import RunningSystem, start
+from tests.running_system import OneSystem, RunningSystem, start
 
 MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - a file system, not a file
 FAST = {
@@ -113,8 +114,6 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
         yield system
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let all tests that need a whole system share one, in one test process (with `--dist loadgroup`)."""
-    for item in items:
-        if "running_system" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("system"))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSystem:
+    """Let test processes share the work so that only one of them has to run a whole system."""
+    return OneSystem(config, log)

@@ -5,17 +5,28 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from deploy import PORT_OFFSETS
+import httpx
+import psutil
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from deploy import PORT_OFFSETS, SERVICES
 from deploy.home import free_port
+from deploy.leftovers import MARK
 from deploy.programs import Program, running
 
 ROUNDTABLE = (sys.executable, "-m", "deploy.cli")
+NAMES = {"supervisor", "postgres", "nats", "issuer"} | {
+    f"{name}-{kind}" for name in SERVICES for kind in ("api", "worker")
+}
 OFFSETS = (*PORT_OFFSETS.values(), 22, 32)
 HOUR = "3600"
 
@@ -102,3 +113,45 @@ def start(folder: Path, home: Path | None = None, settings: Mapping[str, str] | 
     program = Program(name="up", kind="supervisor", command=(*ROUNDTABLE, "up"), environment=environment, ready=ready)
     with running(program, log, within=90) as process:
         yield RunningSystem(home, port_base, process)
+
+
+def until(true: Callable[[], bool], within: float) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline, "not within the time promised"
+        time.sleep(0.02)
+
+
+def is_ready(address: str) -> bool:
+    """Whether an api says that it is ready."""
+    try:
+        return httpx.get(f"{address}/health/ready").status_code == HTTPStatus.OK
+    except httpx.TransportError:
+        return False
+
+
+def children(home: Path) -> list[psutil.Process]:
+    """Return the processes that belong to a home, by their mark."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+class OneSystem(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives every test to a process that is free, but files that use the running system to one and the same.
+
+    For xdist's own groups are silently lost with pytest 9.2 (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "system" if self._uses_system(nodeid.partition("::")[0]) else nodeid
+
+    @cache  # noqa: B019 - one scheduler lives as long as the tests
+    def _uses_system(self, file: str) -> bool:
+        return "running_system: " in (self.config.rootpath / file).read_text()

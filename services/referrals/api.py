@@ -1,5 +1,6 @@
 """How callers speak to `referrals`."""
 
+import json
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -35,15 +36,19 @@ api = router(tags=["referrals"])
 Writer = Annotated[Caller, needs("referrals:write")]
 Reader = Annotated[Caller, needs("referrals:read")]
 
+EXAMPLES = [EXAMPLE, EXAMPLE | {"source_id": "W-2026-00043"}]
 BULK_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "One referral a line (NDJSON), or a JSON array of referrals. At most 32 MiB; a referral at most 256 KiB.",
         "content": {
-            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "examples": {"two": {"value": "".join(f"{json.dumps(each)}\n" for each in EXAMPLES)}},
+            },
             "application/json": {
                 "schema": {"type": "array", "items": {"$ref": "#/components/schemas/NewReferral"}},
-                "examples": {"two": {"value": [EXAMPLE, EXAMPLE | {"source_id": "W-2026-00043"}]}},
+                "examples": {"two": {"value": EXAMPLES}},
             },
         },
     }

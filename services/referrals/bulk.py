@@ -60,6 +60,8 @@ async def _ndjson(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any | Problem]:
 
 
 def _line(line: bytes) -> Any | Problem:  # noqa: ANN401 - any JSON
+    if len(line) > LONGEST:
+        return MalformedRequest(f"A line is longer than {LONGEST} bytes.")
     try:
         return loads(line)
     except BadJson as problem:
@@ -72,8 +74,8 @@ async def _array(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any | Problem]:
     began = False
     async for chunk in chunks:
         rest += chunk
-        if len(rest) < LONGEST and not rest.rstrip().endswith((b"}", b"]", b",")):
-            continue  # an item is still coming
+        if chunk and len(rest) < LONGEST and not rest.rstrip().endswith((b"}", b"]", b",")):
+            continue  # an item is still coming; the last chunk of a body is empty
         if not began:
             rest = rest.lstrip(b" \t\r\n\xef\xbb\xbf").removeprefix(b"[")
             began = True

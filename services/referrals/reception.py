@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.referrals.bulk import as_referral
 from services.referrals.commands import Arrival, Received, id_of, receive
-from services.referrals.schemas import BulkResult, BulkResults
+from services.referrals.schemas import BulkResult, BulkResults, NewReferral
 from shared.auth import Caller
-from shared.db import OutcomeUnknown, commit, limit_to, session_maker
+from shared.db import commit, is_away, limit_to, session_maker
 from shared.group_commit import GroupCommit
 from shared.idempotency import Answer, KeyReused, RequestInProgress, answer, store, stored
 from shared.problems import Problem, UnexpectedError
@@ -91,11 +91,11 @@ async def take_in(caller: Caller, knock: Knock) -> Told:
 async def take_in_all(caller: Caller, items: AsyncIterator[Any], *, dry_run: bool) -> BulkResults:
     """Record many referrals; a bad one never stops the rest, and a dry run changes nothing."""
     results = BulkResults(accepted=0, replayed=0, rejected=0, dry_run=dry_run, results=[])
-    chunk: list[Any] = []
+    chunk: list[NewReferral | Problem] = []
     async with session_maker()() as trial:  # a dry run is one transaction that is never committed
         limit_to(trial, caller.sites)
         async for item in items:
-            chunk.append(item)
+            chunk.append(as_referral(item))  # what is refused is let go of at once
             if len(chunk) == CHUNK:
                 await _take_in_chunk(caller, chunk, results, trial if dry_run else None)
                 chunk = []
@@ -106,9 +106,8 @@ async def take_in_all(caller: Caller, items: AsyncIterator[Any], *, dry_run: boo
 
 
 async def _take_in_chunk(
-    caller: Caller, items: Sequence[Any], results: BulkResults, trial: AsyncSession | None
+    caller: Caller, read: Sequence[NewReferral | Problem], results: BulkResults, trial: AsyncSession | None
 ) -> None:
-    read = [as_referral(item) for item in items]
     trace = trace_id()
     arrivals = {position: Arrival(new, trace) for position, new in enumerate(read) if not isinstance(new, Problem)}
     outcomes: dict[int, Received | Problem] = {
@@ -136,9 +135,9 @@ async def _record(caller: Caller, arrivals: Sequence[Arrival], trial: AsyncSessi
             outcomes = await receive(session, caller, arrivals)
             await commit(session)
             return outcomes
-    except (OperationalError, OutcomeUnknown):
-        raise
-    except DBAPIError:
+    except DBAPIError as problem:
+        if is_away(problem):
+            raise
         if len(arrivals) == 1:
             return [UnexpectedError()]
         return [(await _record(caller, [arrival], None))[0] for arrival in arrivals]

@@ -6,56 +6,17 @@ import shutil
 import signal
 import stat
 import time
-from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 
 import asyncpg
-import httpx
 import nats as nats_client
 import psutil
 import pytest
 from nats.js import JetStreamContext
 
 from deploy import PORT_OFFSETS, SERVICES
-from deploy.embedded import Nats, Postgres
-from deploy.home import NATS_USERS, free_port, new_password
-from deploy.leftovers import MARK
-from deploy.programs import running
 from shared.events.event import STREAM
-from tests.running_system import RunningSystem, roundtable, start
-
-NAMES = {"supervisor", "postgres", "nats", "issuer"} | {
-    f"{name}-{kind}" for name in SERVICES for kind in ("api", "worker")
-}
-
-
-def until(true: Callable[[], bool], within: float) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, "not within the time promised"
-        time.sleep(0.02)
-
-
-def is_ready(address: str) -> bool:
-    """Whether an api says that it is ready."""
-    try:
-        return httpx.get(f"{address}/health/ready").status_code == HTTPStatus.OK
-    except httpx.TransportError:
-        return False
-
-
-def children(home: Path) -> list[psutil.Process]:
-    """Return the processes that belong to a home, by their mark."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
+from tests.running_system import NAMES, RunningSystem, is_ready, roundtable, until
 
 
 def test_every_service_is_ready_and_status_names_the_real_processes(running_system: RunningSystem) -> None:
@@ -151,40 +112,11 @@ def test_a_store_that_was_removed_is_noticed_and_made_anew(running_system: Runni
     assert Path(running_system.status()["nats"]["store_dir"]).is_dir()
 
 
-@pytest.mark.slow
-def test_servers_of_the_operator_are_used_and_left_running(tmp_path: Path, postgres_server: Postgres) -> None:
-    bus = Nats(tmp_path / "nats", free_port(), {user: new_password() for user in NATS_USERS})
-    theirs = {"ROUNDTABLE_DATABASE_URL": postgres_server.dsn("theirs"), "ROUNDTABLE_NATS_URL": bus.url()}
-    with running(bus.program(), tmp_path / "nats.log"), start(tmp_path, settings=theirs) as system:
-        status = system.status()
-        assert {entry["kind"] for entry in status["processes"]} == {"supervisor", "api", "worker"}
-        assert status["postgres"] == {"admin_dsn": postgres_server.dsn("theirs"), "external": True}
-        assert status["nats"]["url"] == bus.url()
-        assert not (system.home / "postgres").exists()
-        assert all(is_ready(system.url(service)) for service in PORT_OFFSETS)
-
-
 def test_status_is_quick(running_system: RunningSystem) -> None:
     began = time.monotonic()
     shown = running_system.roundtable("status")
     assert time.monotonic() - began < 2  # 0.3 s on a quiet machine
     assert "postgres" in shown.stdout
-
-
-def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_starts(tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)  # as when the checkout lies in a closed folder
-    home = tmp_path / "home"
-    with start(tmp_path) as system:
-        os.kill(system.process.pid, signal.SIGKILL)
-        until(lambda: not children(home), within=5)
-    with start(tmp_path) as system:
-        assert {entry["name"] for entry in system.status()["processes"]} == NAMES
-        system.process.send_signal(signal.SIGTERM)
-        assert system.process.wait(30) == 0
-        assert children(home) == []
-        assert not (home / "run" / "processes.json").exists()
-        assert system.roundtable("status", check=False).returncode == 1
-        assert system.roundtable("down").stdout.strip() == "Nothing was running."
 
 
 def test_a_taken_port_is_refused_with_its_number(running_system: RunningSystem, tmp_path: Path) -> None:

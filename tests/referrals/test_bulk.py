@@ -167,13 +167,18 @@ async def test_nothing_sent_is_nothing_recorded(referrals: Door, content: bytes)
         assert statuses(await caller.post(BULK, content=content)) == []
 
 
-async def test_a_line_longer_than_a_referral_may_be_is_not_read_on(referrals: Door) -> None:
-    long = b'{"note": "' + b"x" * 300_000 + b'"}\n'
+@pytest.mark.parametrize("size", [300_000, 1_000_000])
+async def test_a_line_longer_than_a_referral_may_be_is_not_held(referrals: Door, size: int) -> None:
+    long = b'{"note": "' + b"x" * size + b'"}\n'
     async with referrals.caller(WRITE) as caller:
         content = ndjson([a_referral()]) + long + ndjson([a_referral()])
         answer = await caller.post(BULK, content=pieces(content, 65_536))
-    assert statuses(answer) == ["created", "rejected"]
-    assert "nothing after it was read" in answer.json()["results"][-1]["problem"]["detail"]
+    found = statuses(answer)
+    assert found[:2] == ["created", "rejected"]
+    assert "longer than 262144 bytes" in answer.json()["results"][1]["problem"]["detail"]
+    if size > 500_000:
+        assert len(found) == 2
+        assert "nothing after it was read" in answer.json()["results"][1]["problem"]["detail"]
 
 
 async def test_a_bulk_has_its_own_larger_limit(referrals: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from bench import suite, whole
 from bench.figures import Figure, keep, machine, show
 from bench.rig import rig
 
+WIDTH = 140  # columns, wherever it is printed
+
 
 def main() -> None:
     """Measure, print, keep."""
@@ -17,10 +19,10 @@ def main() -> None:
     )
     quick = words.parse_args().quick
     rounds, seconds, events = (1, 1.0, 5_000) if quick else (3, 4.0, 20_000)
-    console, where, figures = Console(), machine(), list[Figure]()
+    console, where, figures = Console(width=WIDTH), machine(), list[Figure]()
     with rig() as parts:
         figures += suite.receiving(parts, rounds, seconds)
-        figures += suite.bulk(parts, rounds)
+        figures += suite.bulk(parts, rounds, 2 if quick else 10)
         figures += suite.relay(parts, rounds, events)
         figures += suite.projection(parts, rounds, events)
     with whole.system() as (running, took):

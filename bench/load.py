@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
-from typing import Literal
+from typing import Literal, cast
 
 LOOPBACK = "127.0.0.1"
 ANSWER_WITHIN = 30.0  # seconds; then nobody knows what became of the request
@@ -87,8 +87,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits that no answer will come."""

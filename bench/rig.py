@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy import SERVICES
-from deploy.home import Home, free_port
+from deploy.home import Home, free_port, service_dsn
 from deploy.migrate import migrate
 from deploy.programs import running
 from deploy.supervisor import assemble
@@ -38,16 +38,12 @@ class Rig:
 
     def dsn(self, service: str) -> str:
         """Return the database's address for a service's own role."""
-        return self._environment(service)["ROUNDTABLE_DATABASE_URL"]
-
-    def _environment(self, service: str) -> dict[str, str]:
-        programs = asyncio.run(self.system.services())
-        return dict(next(each for each in programs if each.service == service).environment)
+        return service_dsn(self.system.admin_dsn, service, self.system.passwords["postgres"][service])
 
     def token(self, scope: str) -> str:
         """Return a bearer token for scopes separated by spaces, for all sites."""
         words = (sys.executable, "-m", "deploy.cli", "token", "--scope", scope, "--ttl", HOUR)
-        environment = dict(self._environment("referrals")) | {"ROUNDTABLE_HOME": str(self.system.home.folder)}
+        environment = dict(self.system.issuer().environment)
         made = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - ours
         return made.stdout.strip()
 

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 from sqlalchemy import Text, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy import SERVICES
 from shared.bus import Bus
-from shared.events.event import PREFIX, STREAM
+from shared.events.event import PREFIX, STREAM, contracts
 from shared.inbox import Incoming, read
 from shared.outbox import Outbox, envelope
 
@@ -62,10 +63,23 @@ class Outboxes:
                 reader = await connection.execution_options(schema_translate_map={None: service}, yield_per=BATCH)
                 rows = await reader.stream(query)
                 async for chunk in rows.partitions(BATCH):
-                    yield [read(PREFIX + row.subject, _body(row, service)) for row in chunk]
+                    yield [_incoming(row, service) for row in chunk]
 
 
-def _body(row: Any, service: str) -> bytes:  # noqa: ANN401 - a row of Outbox's columns, its data still JSON text
+def _incoming(row: Any, service: str) -> Incoming:  # noqa: ANN401 - a row of Outbox's columns, its data still JSON text
+    """Return the event as live reporting reads it, sparing the envelope its way to text and back when the event is sound."""
+    contract, body = contracts().get(row.subject), _body(row, service)
+    try:
+        event = contract.model_validate_json(row.data) if contract else None
+    except ValidationError:
+        event = None
+    if event is None:
+        return read(PREFIX + row.subject, body)
+    told = (row.event_id, row.aggregate_id, row.version, row.subject, body.decode())
+    return Incoming(*told, traceparent=row.traceparent, occurred_at=row.occurred_at, event=event)
+
+
+def _body(row: Any, service: str) -> bytes:  # noqa: ANN401 - as above
     """Return an event as it travels; its data goes in unread, since reading and writing it again is half of the work."""
     around = envelope(row, service)
     data: str = around.pop("data")

@@ -15,8 +15,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse
 
-from shared import db, health, strict_json
+from shared import db, handbook, health, strict_json
 from shared.auth import GuardedRoute, IssuerUnreachable, ScopeMissing, Unauthenticated
 from shared.gate import Gate
 from shared.idempotency import Replay
@@ -112,7 +113,7 @@ def create_app(
         version="1",
         description=about,
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
         exception_handlers=HANDLERS,
@@ -121,13 +122,21 @@ def create_app(
     for each in routers:
         app.include_router(each)
     app.include_router(_health(service, needs_worker=needs_worker))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        """Show the operations as a page."""
+        return HTMLResponse(
+            handbook.page(app.openapi()), headers={"Content-Security-Policy": handbook.CONTENT_SECURITY_POLICY}
+        )
+
     app.add_middleware(Gate, service=service, bulk=bulk)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
 
 def _health(service: str, *, needs_worker: bool) -> APIRouter:
-    routes = APIRouter(tags=["operations"])
+    routes = router(tags=["operations"])
 
     @routes.get("/health/live")
     async def live() -> dict[str, str]:

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 DELAYS = (0.5, 2.0, 5.0, 15.0)  # seconds before try 2, 3, 4 and 5; then the event is set aside
 EARLY_DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)
 HEARTBEAT = 1  # seconds between signs of life of an idle pull request
+NOT_YET = "has not heard from the stream yet"
 PULL = 20  # seconds a pull request stays open
 
 
@@ -33,10 +34,15 @@ class Consumer:
         self.sessions = sessions
         self.bus = bus
         self.heard_at = monotonic()
-        self.trouble = "has not heard from the stream yet"
+        self.trouble = NOT_YET
         self.delays: deque[float] = deque(maxlen=1000)  # seconds from an event's commit to its effect here
         self._queue: asyncio.Queue[Msg] = asyncio.Queue()
         self._open = 0  # messages that the current pull request may still bring
+
+    def greeted(self) -> None:
+        """Take the server's word that the durable is there, until its first message or heartbeat says so."""
+        if self.trouble == NOT_YET:
+            self.trouble = ""
 
     async def run(self) -> None:
         """Consume for ever."""

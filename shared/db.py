@@ -6,6 +6,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
+import asyncpg
 from fastapi import Depends, Request
 from pydantic_core import to_json
 from sqlalchemy import Connection, LargeBinary, MetaData, Row, Table, TextClause, event, text
@@ -59,25 +60,29 @@ def connect(
 
     `search_path` is for administrators; a service's role has its own.
     """
-    schema = {"search_path": search_path} if search_path else {}
-    return create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1),
-        pool_size=pool,
-        max_overflow=2,
-        pool_timeout=2,
-        pool_pre_ping=False,
-        hide_parameters=True,
-        connect_args={
-            "timeout": 5,
-            "server_settings": {
+    given = {"search_path": search_path} if search_path else {}
+
+    async def open_one() -> "asyncpg.Connection[asyncpg.Record]":
+        return await asyncpg.connect(
+            url,
+            timeout=5,
+            server_settings={
                 "application_name": name,
                 "statement_timeout": str(statement_timeout_ms),
                 "lock_timeout": str(lock_timeout_ms),
                 "idle_in_transaction_session_timeout": str(max(10_000, statement_timeout_ms)),
                 "jit": "off",
-                **schema,
+                **given,
             },
-        },
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=open_one,  # asyncpg reads the address itself, `?sslmode=verify-full` and all
+        pool_size=pool,
+        max_overflow=2,
+        pool_timeout=2,
+        hide_parameters=True,
     )
 
 

@@ -44,6 +44,7 @@ class Worker:
 
     async def run(self) -> None:
         """Do all of it until cancelled."""
+        await self._check_consumer()  # so that the first sign of life knows
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self._for_ever(self._beat, BEAT_SECONDS))
@@ -73,6 +74,7 @@ class Worker:
             consumer.trouble = str(problem)
             self.lag = None
         else:
+            consumer.greeted()
             self.lag = found["num_pending"] + found["num_ack_pending"]
 
     async def _beat(self) -> None:

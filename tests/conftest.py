@@ -16,7 +16,7 @@ from deploy.embedded import Nats, Postgres
 from deploy.home import NATS_USERS, free_port, new_password, service_dsn
 from deploy.migrate import migrate
 from deploy.programs import running
-from tests.running_system import OneSystem, RunningSystem, start
+from tests.running_system import Groups, RunningSystem, start
 
 MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - a file system, not a file
 FAST = {
@@ -114,6 +114,6 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
         yield system
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSystem:
-    """Let test processes share the work so that only one of them has to run a whole system."""
-    return OneSystem(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Let test processes share the work so that tests of one running system stay together."""
+    return Groups(config, log)

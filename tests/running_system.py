@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -143,15 +144,18 @@ def children(home: Path) -> list[psutil.Process]:
     return found
 
 
-class OneSystem(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives every test to a process that is free, but files that use the running system to one and the same.
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives every test to a process that is free, but keeps together what shares a whole system.
 
-    For xdist's own groups are silently lost with pytest 9.2 (pytest-xdist issue 1386).
+    Together stay all files with the same `pytestmark = pytest.mark.xdist_group("name")`, and all that use the fixture
+    `running_system`. xdist's own groups are silently lost with pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "system" if self._uses_system(nodeid.partition("::")[0]) else nodeid
+        return self._group(nodeid.partition("::")[0]) or nodeid
 
     @cache  # noqa: B019 - one scheduler lives as long as the tests
-    def _uses_system(self, file: str) -> bool:
-        return "running_system: " in (self.config.rootpath / file).read_text()
+    def _group(self, file: str) -> str | None:
+        text = (self.config.rootpath / file).read_text()
+        named = re.search(r'^pytestmark = .*xdist_group\("(\w+)"\)', text, re.MULTILINE)
+        return named[1] if named else "running system" if "running_system: " in text else None

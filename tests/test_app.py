@@ -30,9 +30,7 @@ def held() -> Held:
 
 
 @pytest.fixture
-async def tiny(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held
-) -> AsyncIterator[Door]:
+async def tiny(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held) -> AsyncIterator[Door]:
     async with open_door("referrals", database, tmp_path, monkeypatch) as door:
         door.app = tiny_app(held)
         yield door
@@ -76,9 +74,9 @@ async def test_whom_row_level_security_serves_ends_with_the_transaction(
     site = uuid4()
     async with tiny.caller("sites:read", sites=[site]) as limited, tiny.caller("sites:read") as anyone:
         assert (await limited.get("/v1/my-sites")).json() == str(site)
-        assert (await anyone.get("/v1/nobodys-sites")).json() in (None, "")
+        assert (await anyone.get("/v1/nobodys-sites")).json() == ""
         assert (await anyone.get("/v1/my-sites")).json() == "*"
-        assert (await anyone.get("/v1/nobodys-sites")).json() in (None, "")
+        assert (await anyone.get("/v1/nobodys-sites")).json() == ""
 
 
 async def test_an_unexpected_error_says_nothing_of_its_data_to_the_caller_or_the_log(tiny: Door) -> None:
@@ -209,7 +207,7 @@ async def served(door: Door) -> AsyncIterator[int]:
     )
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(5):
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True

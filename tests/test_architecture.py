@@ -27,6 +27,7 @@ LIVES_IN = {
     "web": "api",
     "guards": "api",
     "examples": "api",
+    "catalogue": "api",
     "reception": "commands",
     "bulk": "commands",
     "publications": "exports",

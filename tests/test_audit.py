@@ -16,8 +16,6 @@ from tests.referrals.builders import a_referral, rows
 from tests.streams import engine_of
 
 SOMEBODY = Caller("iaptus", frozenset())
-REFUSED = "append-only"
-
 Connection = asyncpg.Connection
 
 
@@ -68,10 +66,9 @@ TAMPERING = (
 )
 
 
-@pytest.mark.parametrize("sql", TAMPERING)
 @pytest.mark.parametrize("who", ["service", "owner", "superuser"])
 async def test_nobody_changes_or_removes_a_row(
-    engine: AsyncEngine, database: Database, admin: "Connection[asyncpg.Record]", sql: str, who: str
+    engine: AsyncEngine, database: Database, admin: "Connection[asyncpg.Record]", who: str
 ) -> None:
     await logged(engine, 2)
     await seal(engine)
@@ -80,8 +77,9 @@ async def test_nobody_changes_or_removes_a_row(
         await admin.execute("SET ROLE roundtable_owner")
     connection = await asyncpg.connect(database.dsn("referrals")) if who == "service" else admin
     try:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(sql)
+        for sql in TAMPERING:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(sql)
     finally:
         if connection is not admin:
             await connection.close()
@@ -149,7 +147,14 @@ async def test_what_cannot_be_logged_does_not_happen(
     assert [answer.status_code for answer in refused] == [500, 500, 500]
     assert all(answer.headers["content-type"] == "application/problem+json" for answer in refused)
     assert "Okafor" not in "".join(answer.text for answer in refused)
-    for table, count in {"referrals": 1, "people": 1, "person_keys": 1, "demographics": 1, "outbox": 2, "audit": 1}.items():
+    for table, count in {
+        "referrals": 1,
+        "people": 1,
+        "person_keys": 1,
+        "demographics": 1,
+        "outbox": 2,
+        "audit": 1,
+    }.items():
         assert len(await rows(database, table)) == count, table
 
 

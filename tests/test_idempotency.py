@@ -32,9 +32,7 @@ def held() -> Held:
 
 
 @pytest.fixture
-async def tiny(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held
-) -> AsyncIterator[Door]:
+async def tiny(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held) -> AsyncIterator[Door]:
     async with open_door("referrals", database, tmp_path, monkeypatch) as door:
         door.app = tiny_app(held)
         yield door
@@ -56,10 +54,12 @@ async def administrator(database: Database) -> AsyncIterator["asyncpg.Connection
 
 
 def replayed(answer: httpx.Response) -> bool:
-    return answer.headers.get("Idempotent-Replayed") == "true"
+    return bool(answer.headers.get("Idempotent-Replayed") == "true")
 
 
-async def test_a_retry_is_answered_alike_whatever_its_spacing_and_order_of_fields(tiny: Door, database: Database) -> None:
+async def test_a_retry_is_answered_alike_whatever_its_spacing_and_order_of_fields(
+    tiny: Door, database: Database
+) -> None:
     headers = KEY | {"Content-Type": "application/json"}
     async with tiny.caller(WRITE) as caller:
         first = await caller.post("/v1/notes", content=b'{"name":"n","more":{"a":1,"b":[2]}}', headers=headers)

@@ -96,7 +96,7 @@ def examples_of(document: dict[str, Any], content: dict[str, Any]) -> Iterator[A
 async def test_who_may_do_what_is_what_the_document_says(
     service: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every operation × every kind of token that is not good enough, and one that is."""
+    """Every operation with every kind of token that is not good enough, and one that is."""
     async with open_door(service, database, tmp_path, monkeypatch) as door:
         for method, path, operation in operations(service):
             if path in PUBLIC:

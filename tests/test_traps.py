@@ -50,7 +50,7 @@ def is_asynchronous(call: object) -> bool:
 
 @pytest.mark.parametrize("service", [*SERVING, ISSUER])
 def test_no_middleware_costs_most_of_the_throughput(service: str) -> None:
-    kinds = [middleware.cls for middleware in app_of(service).user_middleware]
+    kinds: list[object] = [middleware.cls for middleware in app_of(service).user_middleware]
     assert not [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware)]
     if service != ISSUER:
         assert kinds == [Gate], "one pure ASGI gate"

@@ -18,6 +18,7 @@ from shared.idempotency import OnceOnly, answer
 Writer = Annotated[Caller, needs("referrals:write")]
 
 NOTE = text("INSERT INTO worker_signs (name, at, detail) VALUES (:name, now(), '{}')")
+SERVED = text("SELECT current_setting('app.sites', true)")
 PERSON_OF_NOBODY = text(
     "INSERT INTO referrals (id, person_id, client, source_system, source_id, content_digest, received_on, source,"
     " pathway, programme, status, version, created_at) VALUES (:id, :id, 'x', 'x', 'x', '', '2026-01-01', 'B1',"
@@ -84,13 +85,13 @@ def tiny_app(held: Held | None = None) -> FastAPI:
         raise TimeoutError
 
     @routes.get("/v1/my-sites")
-    async def my_sites(_: AnyCaller, session: Session) -> str | None:
+    async def my_sites(_: AnyCaller, session: Session) -> str:
         """Say whom row-level security thinks it serves."""
-        return await session.scalar(text("SELECT current_setting('app.sites', true)"))
+        return str(await session.scalar(SERVED) or "")
 
     @routes.get("/v1/nobodys-sites")
-    async def nobodys_sites(session: Session) -> str | None:
+    async def nobodys_sites(session: Session) -> str:
         """Say the same without a caller."""
-        return await session.scalar(text("SELECT current_setting('app.sites', true)"))
+        return str(await session.scalar(SERVED) or "")
 
     return create_app("referrals", routes, about="Goes wrong on purpose.")

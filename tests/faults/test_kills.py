@@ -60,9 +60,9 @@ async def test_nothing_is_lost_when_api_worker_broker_and_database_are_killed_un
     async with endangered(tmp_path) as system:
         senders, referrals = Senders(system, SEED), list(islice(wandsworth.referrals(), 1500))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(senders.send(referrals, 500, chunk=50, seconds=8))
+            tasks.create_task(senders.send(referrals, 500, chunk=50, seconds=6))
             tasks.create_task(
-                kill_in_turn(system, ("referrals-api", "reporting-worker", "nats", "postgres"), seconds=6)
+                kill_in_turn(system, ("referrals-api", "reporting-worker", "nats", "postgres"), seconds=5)
             )
         accounts = await assert_nothing_is_lost(system, senders)
         await assert_rebuilt_facts_are_equal(system)

@@ -45,7 +45,7 @@ def statuses(answer: httpx.Response) -> list[str]:
 @pytest.mark.parametrize("encode", [ndjson, array])
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_every_line_is_recorded_wherever_the_network_cuts_it(referrals: Door, encode: Encode, size: int) -> None:
-    names = ["Zoë", "李小龍", "👩🏽‍🦱 Ọlá", "}],[{\"\\"]
+    names = ["Zoë", "李小龍", "👩🏽‍🦱 Ọlá", '}],[{"\\']
     sent = [a_referral(person={"family_name": name}) for name in names]
     async with referrals.caller(f"{WRITE} referrals:read people:read") as caller:
         answer = await caller.post(BULK, content=pieces(encode(sent), size))
@@ -108,7 +108,9 @@ async def test_a_line_that_repeats_another_is_the_same_referral(referrals: Door,
     one = a_referral()
     differs = one | {"source": "A1"}
     async with referrals.caller(WRITE) as caller:
-        answer = await caller.post(BULK, json=[one, a_referral(), one, differs, *[a_referral() for _ in range(250)], one])
+        answer = await caller.post(
+            BULK, json=[one, a_referral(), one, differs, *[a_referral() for _ in range(250)], one]
+        )
     results = answer.json()["results"]
     assert [results[at]["status"] for at in (0, 2, 3, -1)] == ["created", "replayed", "rejected", "replayed"]
     assert results[0]["id"] == results[2]["id"] == results[-1]["id"]

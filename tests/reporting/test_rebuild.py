@@ -1,5 +1,6 @@
 """Reporting is disposable: made again from events, it is the same, row for row."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
@@ -138,6 +139,23 @@ async def test_events_that_live_reporting_has_not_had_yet_are_in_the_new_facts_a
     before = await facts.report("2020-10", "2022-09", by="source")
     await apply(database, events)  # the stream brings them all again
     assert await facts.report("2020-10", "2022-09", by="source") == before
+
+
+async def test_readers_never_notice_that_tables_change_places(lived: Facts, database: Database) -> None:
+    before = await lived.report("2020-10", "2022-09", by="site,ethnic_group")
+    read: list[object] = []
+
+    async def read_on() -> None:
+        while True:
+            read.append(await lived.report("2020-10", "2022-09", by="site,ethnic_group"))
+
+    async with asyncio.TaskGroup() as readers:
+        tasks = [readers.create_task(read_on()) for _ in range(2)]
+        assert (await rebuild_from_outboxes(database.admin_dsn, check=False, say=quiet)).swapped
+        for task in tasks:
+            task.cancel()
+    assert len(read) > 10
+    assert all(isinstance(each, dict) and each["rows"] == before["rows"] for each in read)
 
 
 async def test_what_happens_meanwhile_is_in_the_new_facts_and_reads_go_on(

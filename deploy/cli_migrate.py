@@ -11,23 +11,29 @@ import typer
 
 from deploy import SERVICES
 from deploy import migrate as migrations
-from deploy.admin import admin_dsn
+from deploy.admin import admin_dsn, admin_nats
 from deploy.embedded import Postgres
 from deploy.home import free_port, new_password, this_home
 from deploy.programs import running
+from shared import bus
+from shared.settings import settings
 
 
 def migrate() -> None:
-    """Bring the database up to date: roles, schemas and tables. `up` does it too; twice does no harm.
+    """Bring database and stream up to date: roles, schemas, tables, stream, consumers. `up` does it too; twice does no harm.
 
-    Works on ROUNDTABLE_DATABASE_URL (the administrator's address) when it is set, else on what runs on this machine.
+    Works on ROUNDTABLE_DATABASE_URL and ROUNDTABLE_NATS_URL (the administrators' addresses) when they are set, else on what
+    runs on this machine. Makes the keys of referrals in ROUNDTABLE_HOME when there are none yet.
     """
-    address, home = admin_dsn(), this_home()
+    address, nats, home = admin_dsn(), admin_nats(), this_home()
     home.make()
-    passwords = {service: home.passwords()["postgres"][service] for service in SERVICES}
+    home.key_file()
+    given = {service: password.get_secret_value() for service, password in settings().service_passwords.items()}
+    passwords = {service: home.passwords()["postgres"][service] for service in SERVICES} | given
     for applied in asyncio.run(migrations.migrate(address, passwords)):
         typer.echo(f"migrated {applied}")
-    typer.echo("The database is up to date.")
+    asyncio.run(asyncio.wait_for(bus.declare(nats), timeout=20))
+    typer.echo("Database and stream are up to date.")
 
 
 def draft_migration(

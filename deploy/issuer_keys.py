@@ -108,7 +108,7 @@ class KeyRing:
             yield
 
 
-def mint(  # noqa: PLR0913 - a token is made of these
+def mint(
     key: SigningKey,
     *,
     issuer: str,

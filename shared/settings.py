@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PostgresDsn, UrlConstraints
+from pydantic import Field, PostgresDsn, SecretStr, UrlConstraints
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     )
     statement_timeout_ms: int = Field(
         5000, ge=100, description="Longest database statement of a request, milliseconds."
+    )
+    service_passwords: dict[str, SecretStr] = Field(
+        {}, description="For `roundtable migrate`: passwords of the services' roles, as JSON; default: made and kept at home."
     )
     nats_url: NatsUrl | None = Field(
         None, description="NATS: a service's own user; for `roundtable up`, the administrator's."

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from socket import gaierror
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -199,9 +200,10 @@ async def _invalid(request: Request, problem: Exception) -> Response:
 def field_error(error: Mapping[str, Any], *, skip: int = 1) -> FieldError:
     """Return one of pydantic's errors without its input; the first `skip` parts of its place are the framework's."""
     place, kind = error["loc"], str(error["type"])
-    where = pointer(place[skip:], unknown=kind == "extra_forbidden")
-    if skip and place[:1] != ("body",):
-        where = where.removeprefix("/")  # a parameter has a name, not a pointer
+    unknown = kind == "extra_forbidden"
+    where = pointer(place[skip:], unknown=unknown)
+    if skip and place[:1] != ("body",):  # a parameter has a name, not a pointer; a known one's is ours
+        where = where.removeprefix("/") if unknown else "/".join(map(str, place[skip:]))
     return FieldError(pointer=where, code=kind, message=OWN_WORDS.get(kind, str(error["msg"])))
 
 
@@ -225,6 +227,8 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ConnectionError: _database,
     TimeoutError: _database,
     gaierror: _database,
+    asyncpg.PostgresError: _database,
+    asyncpg.InterfaceError: _database,
 }
 
 

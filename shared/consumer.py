@@ -9,10 +9,10 @@ from time import monotonic
 
 import structlog
 from nats.aio.msg import Msg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from shared.bus import BATCH, SECOND, Bus
+from shared.db import is_away
 from shared.events.event import STREAM
 from shared.inbox import Incoming, Subscriber, Verdict, read
 from shared.telemetry import continued_trace
@@ -108,7 +108,9 @@ class Consumer:
         while True:
             try:
                 await self._apply(pairs)
-            except (OperationalError, InterfaceError, OSError) as problem:
+            except Exception as problem:
+                if not is_away(problem):
+                    raise
                 log.warning("consumer_waits_for_database", service=self.subscriber.service, kind=type(problem).__name__)
                 await asyncio.sleep(0.5)
             else:
@@ -121,10 +123,8 @@ class Consumer:
                 async with self.sessions() as session:
                     verdict = await self.subscriber.apply(session, [incoming for _, incoming in pairs])
                     await session.commit()
-            except (OperationalError, InterfaceError, OSError):
-                raise
             except Exception as problem:
-                if isinstance(problem, DBAPIError) and problem.connection_invalidated:
+                if is_away(problem):
                     raise
                 if len(pairs) > 1:
                     half = len(pairs) // 2

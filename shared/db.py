@@ -108,10 +108,12 @@ def session_maker() -> async_sessionmaker[AsyncSession]:
 
 def is_away(problem: BaseException) -> bool:
     """Whether the database is away, starting, full or overtaxed: nobody's request is at fault, so it may be sent again."""
-    if isinstance(problem, OperationalError | InterfaceError | PoolTimeout | OSError):
+    if isinstance(problem, OperationalError | InterfaceError | PoolTimeout | asyncpg.InterfaceError | OSError):
         return True
-    state = getattr(getattr(problem, "orig", None), "sqlstate", None) or ""
-    return isinstance(problem, DBAPIError) and state.startswith(("08", "53", "57", "55", "40"))
+    if isinstance(problem, DBAPIError) and problem.connection_invalidated:
+        return True
+    cause = getattr(problem, "orig", problem)  # while connecting, asyncpg's own errors come as they are
+    return (getattr(cause, "sqlstate", None) or "").startswith(("08", "53", "57", "55", "40"))
 
 
 def limit_to(session: AsyncSession, sites: Iterable[object] | None) -> None:

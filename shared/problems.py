@@ -11,7 +11,9 @@ from starlette.responses import JSONResponse
 from shared.telemetry import trace_id
 
 MEDIA_TYPE = "application/problem+json"
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+NAME = re.compile(
+    r"[a-z](?:[A-Za-z_]|(?<!\d)\d{1,3}(?!\d)){0,39}"
+)  # phq9_1, birthDate; never somebody's number or name
 UNKNOWN_NAME = re.compile(r"[a-z_]{1,40}")
 
 

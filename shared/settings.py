@@ -31,7 +31,8 @@ class Settings(BaseSettings):
         5000, ge=100, description="Longest database statement of a request, milliseconds."
     )
     service_passwords: dict[str, SecretStr] = Field(
-        {}, description="For `roundtable migrate`: passwords of the services' roles, as JSON; default: made and kept at home."
+        {},
+        description="For `roundtable migrate`: passwords of the services' roles, as JSON; default: made and kept at home.",
     )
     nats_url: NatsUrl | None = Field(
         None, description="NATS: a service's own user; for `roundtable up`, the administrator's."

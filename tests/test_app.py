@@ -93,6 +93,7 @@ async def test_an_unexpected_error_says_nothing_of_its_data_to_the_caller_or_the
 
 async def test_a_malformed_body_is_repeated_neither_to_the_caller_nor_in_the_log(tiny: Door) -> None:
     bodies: list[object] = [{CANARY: 1}, {"name": [CANARY]}, {"name": "n", "more": CANARY}, CANARY, [CANARY]]
+    bodies += [{"name": "n", "counts": {CANARY: "x"}}, {"name": "n", "counts": {"n": CANARY}}]
     with listening() as lines:
         async with tiny.caller(WRITE) as caller:
             for body in bodies:
@@ -141,7 +142,7 @@ async def test_too_much_at_once_is_refused_and_health_still_answers(
 ) -> None:
     monkeypatch.setenv("ROUNDTABLE_MAX_IN_FLIGHT", "1")
     settings.cache_clear()
-    async with tiny.caller() as caller:
+    async with asyncio.timeout(10), tiny.caller() as caller:
         first = asyncio.create_task(caller.get("/v1/held"))
         await held.come.acquire()
         refused = await caller.get("/v1/held")

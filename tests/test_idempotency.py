@@ -86,7 +86,7 @@ async def test_a_key_belongs_to_the_client_who_sent_it(tiny: Door, database: Dat
 async def test_while_the_first_is_worked_on_a_retry_is_asked_to_wait(
     tiny: Door, database: Database, held: Held
 ) -> None:
-    async with tiny.caller(WRITE) as caller:
+    async with asyncio.timeout(10), tiny.caller(WRITE) as caller:
         first = asyncio.create_task(caller.post("/v1/held-notes", json={"name": "n"}, headers=KEY))
         await held.come.acquire()
         waiting = await caller.post("/v1/held-notes", json={"name": "n"}, headers=KEY)

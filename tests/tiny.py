@@ -33,6 +33,7 @@ class Note(BaseModel):
 
     name: str
     more: dict[str, object] | None = None
+    counts: dict[str, int] | None = None
 
 
 class Held:

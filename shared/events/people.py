@@ -22,7 +22,7 @@ class DemographicsRecorded(Event, subject="people.demographics_recorded.v1", agg
     """Everything now known of a person's demographics; absent means not recorded, which no code means."""
 
     person_key: str = Field(pattern="^[0-9a-f]{32}$")
-    birth_month: str | None = Field(None, pattern=r"^\d{4}-\d{2}$")
+    birth_month: str | None = Field(None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
     gender_identity: GenderIdentity | None = None
     gender_same_at_birth: GenderSameAtBirth | None = None
     ethnic_category: EthnicCategory | None = None

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.load import Journal, Load, Shot, post
 from bench.oracle import Told
+from tests.canary import a_canary
 from tests.faults.endangered import Endangered
-from tests.referrals.builders import a_referral
 
 PATIENCE = 90.0  # seconds for which a request is sent again
 NDJSON = "application/x-ndjson"
@@ -43,7 +43,7 @@ class Senders:
         chance = random.Random(self.seed)  # noqa: S311 - replayable
         shots = []
         for number in range(count):
-            referral = a_referral(source_system="faults", source_id=f"F-{self.seed}-{number}")
+            referral = a_canary(source_system="faults", source_id=f"F-{self.seed}-{number}")
             key = f"key-{self.seed}-{number}"
             request = post("/v1/referrals", referral, {**headers, "Idempotency-Key": key})
             at = number
@@ -55,6 +55,10 @@ class Senders:
     def told(self) -> Told:
         """Return what the senders know now."""
         return Told().of_bulks(self.bulks).of_singles(self.singles)
+
+    def answers(self) -> bytes:
+        """Return everything that was answered, to be searched."""
+        return b"\n".join(line.body for line in self.bulks.lines + self.singles.lines)
 
     def summary(self) -> str:
         """Return how many requests there were, and how they ended."""

@@ -12,6 +12,7 @@ import pytest
 from bench.oracle import Account
 from deploy import wandsworth
 from deploy.rebuild import rebuild_from_outboxes
+from tests.canary import files, find, needles
 from tests.faults.endangered import EVERY_KIND, Endangered, endangered
 from tests.faults.senders import Senders
 
@@ -46,6 +47,13 @@ async def assert_rebuilt_facts_are_equal(system: Endangered) -> None:
     assert outcome.events > 0
 
 
+def assert_no_identifier_slipped_out(system: Endangered, senders: Senders) -> None:
+    """Search what crashes may have left: the logs, the stream's files, and every answer. Every single's person is a canary."""
+    left = [*files(system.home / "logs"), *files(system.home / "nats"), ("an answer", senders.answers())]
+    assert any(content for _, content in left)
+    assert not find(needles(), left)
+
+
 def say(system: Endangered, senders: Senders, accounts: Sequence[Account]) -> None:
     recovered = max(len(each.recovered) for each in accounts)
     print(  # noqa: T201 - the run's one line, shown with -s or on a failure
@@ -66,6 +74,7 @@ async def test_nothing_is_lost_when_api_worker_broker_and_database_are_killed_un
             )
         accounts = await assert_nothing_is_lost(system, senders)
         await assert_rebuilt_facts_are_equal(system)
+    assert_no_identifier_slipped_out(system, senders)
     say(system, senders, accounts)
 
 
@@ -83,4 +92,5 @@ async def test_nothing_is_lost_when_every_kind_of_process_is_killed_during_the_w
         assert set(system.killed) == set(EVERY_KIND)
         assert len(senders.bulks.attempted) == wandsworth.TOTAL
         await assert_rebuilt_facts_are_equal(system)
+    assert_no_identifier_slipped_out(system, senders)
     say(system, senders, accounts)

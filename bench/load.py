@@ -1,9 +1,8 @@
 """A load generator that keeps an account: every request sent, and what became of it. Loopback only, bounded in count and time."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
@@ -204,11 +203,3 @@ class Load:
         except (OSError, TimeoutError):
             return None, "unknown", 0, b""
         return wire, judge(status, body), status, body
-
-
-def write(journal: Journal, lines: Sequence[Line], path: str) -> None:
-    """Write an account down, one try a line."""
-    with contextlib.closing(open(path, "w", encoding="utf-8")) as out:  # noqa: PTH123 - a plain file
-        for line in lines:
-            told = {"t": line.began - journal.began, "ids": line.ids, "key": line.key}
-            out.write(json.dumps(told | {"verdict": line.verdict, "status": line.status}) + "\n")

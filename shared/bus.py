@@ -78,7 +78,7 @@ def consumer_config(durable: str) -> dict[str, Any]:
         "name": durable,
         "deliver_policy": "all",
         "ack_policy": "explicit",
-        "ack_wait": 30 * SECOND,
+        "ack_wait": 10 * SECOND,  # a batch takes a second at most; what a dead worker held comes again after this
         "max_deliver": -1,  # the inbox counts tries and parks; a finite number here would lose silently
         "max_ack_pending": 4 * BATCH,
         "max_waiting": 16,

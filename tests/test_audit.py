@@ -5,6 +5,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import audit
@@ -131,6 +132,24 @@ async def test_what_an_administrator_changed_behind_the_trigger_is_found_where_i
     await admin.execute(sql)
     await admin.execute("ALTER TABLE audit ENABLE TRIGGER USER")
     assert await verify(engine) == (holds, broken)
+
+
+async def test_a_row_changed_with_its_hash_made_anew_breaks_the_next(
+    engine: AsyncEngine, admin: "Connection[asyncpg.Record]"
+) -> None:
+    """Each hash covers the one before: whoever changes a row has to make every later one anew."""
+    await logged(engine, 6)
+    await seal(engine)
+    await admin.execute("ALTER TABLE audit DISABLE TRIGGER USER")
+    await admin.execute("UPDATE audit SET client = 'nobody' WHERE position = 3")
+    async with sessions(engine).begin() as session:
+        before, changed = (
+            await session.scalars(select(audit.Audit).where(audit.Audit.position.in_((2, 3))).order_by(audit.Audit.id))
+        ).all()
+        assert before.hash is not None
+        forged = audit.link(before.hash, changed)
+    await admin.execute("UPDATE audit SET hash = $1 WHERE position = 3", forged)
+    assert await verify(engine) == (3, 4)
 
 
 async def test_what_cannot_be_logged_does_not_happen(

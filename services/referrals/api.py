@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.referrals import bulk, queries
 from services.referrals.commands import Arrival, IdTaken, ReferralDiffers
-from services.referrals.reception import Knock, take_in, take_in_all
+from services.referrals.reception import BulkUnfinished, Knock, take_in, take_in_all
 from services.referrals.schemas import EXAMPLE, BulkResults, IdentifiedReferral, NewReferral, Referral
 from shared import audit
 from shared.app import router
@@ -75,7 +75,7 @@ async def receive(request: Request, new: NewReferral, caller: Writer, key: KeyHe
 @api.post(
     "/v1/referrals/bulk",
     response_model=BulkResults,
-    responses=responses(RequestInProgress, KeyReused),
+    responses=responses(RequestInProgress, KeyReused, BulkUnfinished),
     openapi_extra=BULK_BODY,
 )
 async def receive_bulk(

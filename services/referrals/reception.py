@@ -21,6 +21,12 @@ from shared.telemetry import trace_id
 CHUNK = 250  # rows of a bulk in one transaction
 
 
+class BulkUnfinished(Problem):
+    """The database went away after the first lines were recorded. Send all of them again: those are recognised."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 @dataclass(frozen=True, slots=True)
 class Knock:
     """One POST of a referral: what arrived, and the key that makes a retry safe, with the request's hash."""
@@ -94,13 +100,18 @@ async def take_in_all(caller: Caller, items: AsyncIterator[Any], *, dry_run: boo
     chunk: list[NewReferral | Problem] = []
     async with session_maker()() as trial:  # a dry run is one transaction that is never committed
         limit_to(trial, caller.sites)
-        async for item in items:
-            chunk.append(as_referral(item))  # what is refused is let go of at once
-            if len(chunk) == CHUNK:
+        try:
+            async for item in items:
+                chunk.append(as_referral(item))  # what is refused is let go of at once
+                if len(chunk) == CHUNK:
+                    await _take_in_chunk(caller, chunk, results, trial if dry_run else None)
+                    chunk = []
+            if chunk:
                 await _take_in_chunk(caller, chunk, results, trial if dry_run else None)
-                chunk = []
-        if chunk:
-            await _take_in_chunk(caller, chunk, results, trial if dry_run else None)
+        except Exception as problem:
+            if is_away(problem) and results.accepted and not dry_run:
+                raise BulkUnfinished(recorded=results.accepted) from None  # 503 would say that nothing happened
+            raise
         await trial.rollback()
     return results
 

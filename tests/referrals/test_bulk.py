@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.referrals.bulk import _array
 from shared.settings import settings
 from tests.conftest import Database
 from tests.doors import Door
@@ -53,6 +54,12 @@ async def test_every_line_is_recorded_wherever_the_network_cuts_it(referrals: Do
         for name, result in zip(names, answer.json()["results"], strict=True):
             read = await caller.get(f"/v1/referrals/{result['id']}")
             assert read.json()["person"]["family_name"] == name
+
+
+@pytest.mark.parametrize("size", range(300_000, 300_004))
+async def test_a_character_cut_in_two_by_a_large_piece_stays_whole(size: int) -> None:
+    sent = [{"note": "Ọlá" * 1000} for _ in range(100)]
+    assert [item async for item in _array(pieces(array(sent), size))] == sent
 
 
 BAD_LINES: dict[str, bytes] = {

@@ -204,7 +204,9 @@ def _print_table_1(console: Console, counts: dict[tuple[str, str, str], int]) ->
 
 def _table(title: str, first: str) -> Table:
     """Return a plain table with its first column to the left."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     table.add_column(first, no_wrap=True)
     return table
 

@@ -1,7 +1,6 @@
 """The outbox: an event is saved with the change it tells of; one relay per schema sends it on. It is kept: it is the truth."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -9,7 +8,22 @@ from uuid import UUID, uuid4
 
 import structlog
 from nats.errors import Error as NatsError
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Integer, String, Uuid, func, select, text, update
+from pydantic_core import to_json
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    cast,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -108,6 +122,19 @@ def envelope(row: Any, service: str) -> dict[str, Any]:  # noqa: ANN401 - an Out
     }
 
 
+UNREAD = (
+    *(column for column in Outbox.__table__.columns if column.name != "data"),
+    cast(Outbox.data, Text).label("data"),
+)
+
+
+def travelling(row: Any, service: str) -> bytes:  # noqa: ANN401 - a row of UNREAD
+    """Return an event as it travels; its data goes in unread, since reading and writing it again is half of the work."""
+    around = envelope(row, service)
+    data: str = around.pop("data")
+    return to_json(around)[:-1] + b',"data":' + data.encode() + b"}"
+
+
 class Relay:
     """Sends one schema's unpublished events in order; a second relay of the same schema waits for the first to go."""
 
@@ -162,7 +189,7 @@ class Relay:
         """Send the oldest unpublished events; return how many there were."""
         rows = (
             await connection.execute(
-                select(Outbox).where(Outbox.published_at.is_(None)).order_by(Outbox.id).limit(BATCH)
+                select(*UNREAD).where(Outbox.published_at.is_(None)).order_by(Outbox.id).limit(BATCH)
             )
         ).all()
         if not rows:
@@ -183,7 +210,7 @@ class Relay:
             subject=f"{PREFIX}{row.subject}",
             message_id=str(row.event_id),
             traceparent=row.traceparent,
-            body=json.dumps(envelope(row, self.service), separators=(",", ":")).encode(),
+            body=travelling(row, self.service),
         )
 
     async def _publish(self, events: Sequence[Outgoing]) -> list[int]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.reporting.queries import EXACT
 from shared.auth import Caller, Needs
-from shared.problems import NAME, FieldError, MalformedRequest
+from shared.problems import UNKNOWN_NAME, FieldError, MalformedRequest
 
 READ = "reports:read"
 
@@ -36,7 +36,9 @@ def known_parameters(query: type[BaseModel]) -> Callable[[Request], Awaitable[No
             message = f"There is no such parameter. There are: {', '.join(sorted(known))}."
             raise MalformedRequest(
                 errors=[
-                    FieldError(pointer=name if NAME.fullmatch(name) else "*", code="extra_forbidden", message=message)
+                    FieldError(
+                        pointer=name if UNKNOWN_NAME.fullmatch(name) else "*", code="extra_forbidden", message=message
+                    )
                     for name in unknown
                 ]
             )

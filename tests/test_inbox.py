@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import bus as buses
@@ -48,6 +47,7 @@ class Heard:
         self.subscriber.on(ReferralReceived)(self.received)
 
     async def received(self, _: Batch, event: ReferralReceived) -> None:
+        """Note a referral, or fail."""
         if event.referral_id == self.broken:
             raise ValueError("cannot be projected")
         self.effects.append(event.referral_id)
@@ -208,7 +208,9 @@ async def test_nothing_is_acknowledged_before_it_is_committed(
 
         async def all_acknowledged() -> bool:
             found = await again.consumer("reporting")
-            return bool(found["num_pending"] == 0 and found["num_ack_pending"] == 0 and found["ack_floor"]["stream_seq"] == 1)
+            return bool(
+                found["num_pending"] == 0 and found["num_ack_pending"] == 0 and found["ack_floor"]["stream_seq"] == 1
+            )
 
         async with doing(Consumer(heard.subscriber, sessions(engine), again).run()):
             await eventually(all_acknowledged)

@@ -55,7 +55,9 @@ def test_published_figures_of_it_are_rounded_and_small_ones_suppressed(
     running_system: RunningSystem, http: httpx.Client
 ) -> None:
     running_system.roundtable("import", "wandsworth")
-    rows = report(running_system, http, **{"from": "2009-09", "to": "2011-08", "interval": "year", "by": "source"})["rows"]
+    rows = report(running_system, http, **{"from": "2009-09", "to": "2011-08", "interval": "year", "by": "source"})[
+        "rows"
+    ]
     shown = {(row["group"]["source"], row["period"]["start"][:4]): (row["value"], row["status"]) for row in rows}
     labels = {line.source: code_list("source_of_referral_iapt").label(line.source) for line in wandsworth.TABLE_1}
     assert shown[labels["A1"], "2009"] == (4540, "shown")

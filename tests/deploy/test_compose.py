@@ -1,4 +1,4 @@
-"""`docker-compose.yml` runs the processes of `roundtable up`, with settings that exist. (No test here runs a container.)"""
+"""`docker-compose.yml` runs the processes of `roundtable up`, with settings that exist; no test here runs a container."""
 
 from pathlib import Path
 from typing import Any

@@ -85,7 +85,9 @@ async def test_a_recording_leaves_its_events_and_its_trace(referrals: Door, data
     assert "employment_status" not in recorded, "absent is not recorded"
     assert all(event["traceparent"].split("-")[1] == trace for event in events)
     deeds = await rows(database, "audit")
-    assert [(deed["client"], deed["action"], deed["resource_id"]) for deed in deeds] == [("iaptus", "create", told["id"])]
+    assert [(deed["client"], deed["action"], deed["resource_id"]) for deed in deeds] == [
+        ("iaptus", "create", told["id"])
+    ]
     assert str(deeds[0]["person_id"]) == told["person_id"]
 
 

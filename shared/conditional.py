@@ -1,6 +1,6 @@
 """No lost updates: PATCH and PUT name the version they change."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Request
 
@@ -13,6 +13,14 @@ IfMatch = Annotated[
         alias="If-Match", max_length=1000, description="The ETag you hold; required by PATCH and PUT.", examples=['"3"']
     ),
 ]
+
+
+ETAG: dict[str, Any] = {
+    "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string", "examples": ['"1"']}}
+}
+LOCATION: dict[str, Any] = {
+    "Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}}
+}
 
 
 def check(request: Request, if_match: str | None, version: int) -> None:

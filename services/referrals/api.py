@@ -15,6 +15,7 @@ from services.referrals.schemas import EXAMPLE, BulkResults, IdentifiedReferral,
 from shared import audit
 from shared.app import router
 from shared.auth import Caller, SiteRequired, SiteUnknown, needs
+from shared.conditional import ETAG, LOCATION
 from shared.db import Session, commit, session_maker
 from shared.idempotency import (
     Answer,
@@ -60,7 +61,8 @@ BULK_BODY: dict[str, Any] = {
     status_code=HTTPStatus.CREATED,
     response_model=Referral,
     responses={
-        200: {"model": Referral, "description": "Recorded before, with the same content."},
+        201: {"headers": LOCATION | ETAG},
+        200: {"model": Referral, "description": "Recorded before, with the same content.", "headers": LOCATION | ETAG},
         **responses(ReferralDiffers, IdTaken, RequestInProgress, KeyReused, SiteRequired, SiteUnknown),
     },
 )

@@ -22,7 +22,7 @@ from services.sites.schemas import (
 from shared import audit, conditional
 from shared.app import router
 from shared.auth import Caller, needs
-from shared.conditional import IfMatch
+from shared.conditional import ETAG, LOCATION, IfMatch
 from shared.db import Session, Snapshot
 from shared.idempotency import Answer, KeyReused, OnceOnly, RequestInProgress, answer
 from shared.paging import Page
@@ -32,9 +32,6 @@ api = router(tags=["sites"])
 
 Writer = Annotated[Caller, needs("sites:write")]
 Reader = Annotated[Caller, needs("sites:read")]
-
-ETAG = {"ETag": {"description": "The version, for If-Match.", "schema": {"type": "string", "examples": ['"1"']}}}
-LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}}}
 
 
 def shown(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:

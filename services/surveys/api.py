@@ -14,6 +14,7 @@ from services.surveys.schemas import NewResponse, Response, ScoredResponse, Scor
 from shared import audit
 from shared.app import router
 from shared.auth import Caller, SiteRequired, SiteUnknown, needs
+from shared.conditional import ETAG, LOCATION
 from shared.db import Session
 from shared.idempotency import Answer, KeyReused, OnceOnly, RequestInProgress, answer
 from shared.paging import Page
@@ -24,8 +25,6 @@ api = router(tags=["surveys"])
 Sender = Annotated[Caller, needs("surveys:answer")]
 Reader = Annotated[Caller, needs("surveys:read")]
 
-ETAG: dict[str, Any] = {"ETag": {"description": "The version.", "schema": {"type": "string", "examples": ['"1"']}}}
-LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}}}
 
 Described = dict[int | str, dict[str, Any]]
 SHOWN_INSTRUMENT: Described = {200: {"model": Instrument, "headers": ETAG}}

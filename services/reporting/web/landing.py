@@ -1,20 +1,16 @@
 """The first page: what this is, what it measures, where to go on. It shows no figures, so it needs no token."""
 
-from base64 import b64encode
 from functools import cache
-from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
 from services.reporting.breakdowns import DIMENSIONS
 from services.reporting.measures import MEASURES
+from shared import handbook
 
 _FOLDER = files("services.reporting.web")
-STYLE = _FOLDER.joinpath("landing.css").read_text(encoding="utf-8")
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+STYLE = handbook.STYLE + _FOLDER.joinpath("landing.css").read_text(encoding="utf-8")
+CONTENT_SECURITY_POLICY = handbook.content_security_policy(STYLE)
 
 
 @cache

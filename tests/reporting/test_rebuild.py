@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
 from deploy import CannotRunError
+from deploy import rebuild as rebuilding
 from deploy.event_sources import LIVE, NEXT, Outboxes
 from deploy.migrate import check
 from deploy.rebuild import SWAPPED, rebuild, rebuild_from_outboxes, rebuild_from_stream
@@ -21,7 +23,7 @@ from shared.outbox import Emission, emit_all, envelope
 from tests.conftest import Database
 from tests.reporting.builders import Post, history
 from tests.reporting.conftest import Facts, apply
-from tests.streams import fresh_stream
+from tests.streams import a_received, fresh_stream
 
 SERVICE_OF = {"people": "referrals"}
 
@@ -175,6 +177,26 @@ async def test_what_happens_meanwhile_is_in_the_new_facts_and_reads_go_on(
     assert outcome.equal, said
     assert await admin.fetchval("SELECT count(*) FROM reporting.pathways") == 380
     assert (await lived.report("2020-10", "2022-09"))["rows"][0]["value"] == 380
+
+
+async def test_the_worker_waits_while_tables_change_places_and_loses_nothing(
+    lived: Facts, database: Database, admin: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del lived
+    swap = rebuilding._Rebuild._swap  # noqa: SLF001 - the moment that matters
+    working: list[asyncio.Task[None]] = []
+
+    async def swap_while_the_worker_works(self: Any) -> None:
+        await announce(database, [a_received()])
+        working.append(asyncio.create_task(apply(database, await announced(database))))
+        await asyncio.wait(working, timeout=0.5)
+        assert not working[0].done(), "it would have written into tables that are about to go"
+        await swap(self)
+
+    monkeypatch.setattr(rebuilding._Rebuild, "_swap", swap_while_the_worker_works)  # noqa: SLF001 - as above
+    assert (await rebuild_from_outboxes(database.admin_dsn, check=False, say=quiet)).swapped
+    await working[0]
+    assert await admin.fetchval("SELECT count(*) FROM reporting.pathways") == 301
 
 
 async def test_the_stream_gives_the_same_facts(lived: Facts, database: Database, nats: str) -> None:

@@ -24,7 +24,8 @@ from shared.db import connect, sessions
 from shared.events.people import DemographicsRecorded
 from shared.events.referrals import ReferralReceived
 from shared.inbox import read
-from shared.outbox import Emission, Outbox, Relay, emit_all, envelope, outbox_rows
+from shared.outbox import Emission, Outbox, emit_all, envelope, outbox_rows
+from shared.relay import Relay
 from tests.streams import doing
 
 CONNECTIONS = 32

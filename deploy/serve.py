@@ -41,5 +41,5 @@ def work(service: str) -> None:
 
 
 def _go_without_rich() -> None:
-    """Let structlog not find rich, which it would read (6 MB) for consoles that a service does not have."""
-    sys.modules.update({"rich": None})  # type: ignore[dict-item]  # how the import system is told
+    """Let structlog and httpx not find what they would read (8 MB) for consoles that a service does not have."""
+    sys.modules.update({"rich": None, "pygments": None})  # type: ignore[dict-item]  # how the import system is told

@@ -20,7 +20,7 @@ from shared.db import connect, sessions
 from shared.idempotency import IdempotencyKey
 from shared.inbox import Subscriber
 from shared.logs import configure
-from shared.outbox import Relay
+from shared.relay import Relay
 from shared.settings import settings
 from shared.worker_signs import WorkerSign
 

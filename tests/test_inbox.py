@@ -15,7 +15,8 @@ from shared.db import sessions
 from shared.events.event import PREFIX
 from shared.events.referrals import ReferralReceived
 from shared.inbox import Batch, Incoming, Subscriber, read
-from shared.outbox import Emission, Relay, emit_all
+from shared.outbox import Emission, emit_all
+from shared.relay import Relay
 from shared.telemetry import new_trace
 from tests.conftest import Database
 from tests.referrals.builders import rows

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import bus as buses
 from shared.bus import Bus, Outgoing
 from shared.db import sessions
-from shared.outbox import Emission, Relay, emit, emit_all
+from shared.outbox import Emission, emit, emit_all
+from shared.relay import Relay
 from tests.conftest import Database
 from tests.referrals.builders import rows
 from tests.streams import a_received, delete_stream, doing, engine_of, eventually, fresh_stream, stored
@@ -114,7 +115,7 @@ async def test_a_relay_that_died_between_storing_and_saying_so_stores_nothing_tw
 async def test_a_new_stream_is_recognised_and_everything_is_sent_again(
     stream: Bus, engine: AsyncEngine, nats: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.outbox.RECONCILE_SECONDS", 0.2)
+    monkeypatch.setattr("shared.relay.RECONCILE_SECONDS", 0.2)
     ids = await emitted(engine, 4)
     async with doing(Relay("referrals", engine, stream).run()):
         await eventually(lambda: all_published(engine))
@@ -132,7 +133,7 @@ async def test_a_new_stream_is_told_from_the_old_one_even_when_it_is_as_long(
     stream: Bus, engine: AsyncEngine, nats: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sequences cannot tell: another service may have filled the new one before this relay looks."""
-    monkeypatch.setattr("shared.outbox.RECONCILE_SECONDS", 0.2)
+    monkeypatch.setattr("shared.relay.RECONCILE_SECONDS", 0.2)
     ids = await emitted(engine, 3)
     async with doing(Relay("referrals", engine, stream).run()):
         await eventually(lambda: all_published(engine))

@@ -131,6 +131,14 @@ def create_app(
             handbook.page(app.openapi()), headers={"Content-Security-Policy": handbook.CONTENT_SECURITY_POLICY}
         )
 
+    @app.get("/problems/{slug}", include_in_schema=False)
+    async def explained(slug: str) -> dict[str, Any]:
+        """Explain a refusal: its `type` leads here."""
+        problem = Problem.known.get(slug)
+        if problem is None:
+            raise NotFound
+        return {"type": f"/problems/{slug}", "title": problem.title(), "status": int(problem.status)}
+
     app.add_middleware(Gate, service=service, bulk=bulk)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

@@ -251,3 +251,12 @@ def _head(door: Door) -> bytes:
         f"POST /v1/notes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {door.token(WRITE)}\r\n"
         "Content-Type: application/json\r\n"
     ).encode()
+
+
+async def test_the_type_of_a_refusal_leads_to_its_explanation(tiny: Door) -> None:
+    async with tiny.caller() as caller:
+        refused = (await caller.get("/v1/nowhere")).json()
+        explained = await caller.get(refused["type"])
+        unknown = await caller.get("/problems/no-such-thing")
+    assert explained.json() == {"type": "/problems/not-found", "title": refused["title"], "status": 404}
+    assert unknown.status_code == 404

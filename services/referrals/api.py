@@ -89,9 +89,14 @@ async def receive_bulk(
 ) -> Response:
     """Record many referrals. Each line has its own result; a bad line never stops the rest; sending all again is safe."""
     if key is None:
-        return answer(HTTPStatus.OK, await take_in_all(caller, bulk.lines(request), dry_run=dry_run)).response()
+        return _told(await take_in_all(caller, bulk.lines(request), dry_run=dry_run)).response()
     with running(caller.client, key):
         return await _bulk_once(request, caller, key, dry_run=dry_run)
+
+
+def _told(results: BulkResults) -> Answer:
+    """Return the answer to a bulk: an id where there is one, a problem where there is one."""
+    return Answer(HTTPStatus.OK, results.model_dump_json(exclude_none=True).encode())
 
 
 async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: bool) -> Response:
@@ -105,7 +110,7 @@ async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: boo
         raise KeyReused
     if before is not None:
         return before.response(replayed=True)
-    told: Answer = answer(HTTPStatus.OK, await take_in_all(caller, bulk.lines(request), dry_run=dry_run))
+    told = _told(await take_in_all(caller, bulk.lines(request), dry_run=dry_run))
     async with session_maker()() as session:
         try:
             await store(session, caller.client, {key: (digest, told)})

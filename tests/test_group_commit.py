@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared.db import OutcomeUnknown
 from shared.group_commit import GroupCommit
 
 
@@ -53,7 +54,7 @@ async def together(*waiting: Awaitable[str], return_exceptions: bool = False) ->
 
 
 async def test_those_who_come_while_one_is_saved_share_the_next_transaction(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     tasks = await come(gate, 1, 2, 3, 4)
     desk.open.set()
     assert await together(*tasks) == ["a1", "a2", "a3", "a4"], "each its own answer"
@@ -61,7 +62,7 @@ async def test_those_who_come_while_one_is_saved_share_the_next_transaction(desk
 
 
 async def test_nobody_is_answered_before_the_commit(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     tasks = await come(gate, 1, 2)
     assert not any(task.done() for task in tasks)
     for task in tasks:
@@ -73,7 +74,7 @@ async def test_nobody_is_answered_before_the_commit(desk: Desk) -> None:
 
 
 async def test_one_bad_item_spoils_no_other(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     tasks = await come(gate, 1, 2, -3, 4)
     desk.open.set()
     answers = await together(*tasks, return_exceptions=True)
@@ -82,10 +83,10 @@ async def test_one_bad_item_spoils_no_other(desk: Desk) -> None:
     assert desk.committed == {1, 2, 4}
 
 
-@pytest.mark.parametrize("trouble", [ConnectionRefusedError(), TimeoutError(), PoolTimeout()])
+@pytest.mark.parametrize("trouble", [ConnectionRefusedError(), TimeoutError(), PoolTimeout(), OutcomeUnknown()])
 async def test_a_database_that_is_away_is_asked_once_for_all(desk: Desk, trouble: Exception) -> None:
     desk.trouble = trouble
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     tasks = await come(gate, 1, *range(2, 60))
     desk.open.set()
     answers = await together(*tasks, return_exceptions=True)
@@ -94,7 +95,7 @@ async def test_a_database_that_is_away_is_asked_once_for_all(desk: Desk, trouble
 
 
 async def test_somebody_who_goes_away_takes_no_other_with_them(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     first, leaves, stays = await come(gate, 1, 2, 3)
     leaves.cancel()
     await asyncio.wait({leaves})
@@ -104,7 +105,7 @@ async def test_somebody_who_goes_away_takes_no_other_with_them(desk: Desk) -> No
 
 
 async def test_somebody_who_goes_away_during_the_commit_takes_no_other_with_them(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     (first,) = await come(gate, 1)
     first.cancel()
     others = await come(gate, 2, 3)
@@ -114,7 +115,7 @@ async def test_somebody_who_goes_away_during_the_commit_takes_no_other_with_them
 
 
 async def test_different_keys_share_nothing(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, flushers=1)
+    gate = GroupCommit(desk.work)
     desk.open.set()
     answers = await together(*(gate.submit(key, 1) for key in "abc"))
     assert sorted(answers) == ["a1", "b1", "c1"]
@@ -122,11 +123,11 @@ async def test_different_keys_share_nothing(desk: Desk) -> None:
 
 
 async def test_a_group_has_its_limit_and_nothing_is_left_behind(desk: Desk) -> None:
-    gate = GroupCommit(desk.work, most=10, flushers=2)
+    gate = GroupCommit(desk.work, most=10)
     tasks = await come(gate, *range(1, 46))
     desk.open.set()
     await together(*tasks)
     assert max(map(len, desk.groups)) == 10
     assert sum(map(len, desk.groups)) == len(desk.committed) == 45
     assert not gate._waiting  # noqa: SLF001 - keys are callers: remembered for ever they would fill the memory
-    assert not gate._running  # noqa: SLF001 - as above
+    assert not gate._working  # noqa: SLF001 - as above

@@ -26,6 +26,7 @@ from shared.problems import FieldError, MalformedRequest, Problem
 
 ANNOUNCED = tuple(name for name in ReferralReceived.model_fields if name in tables.Referral.__table__.columns)
 DEMOGRAPHICS = tuple(name for name in NewPerson.model_fields if name in Demographics.__table__.columns)
+IDENTITY = ("id", "source_system", "source_id")
 
 
 class ReferralDiffers(Problem):
@@ -78,12 +79,13 @@ async def receive(
         except Problem as refusal:
             outcomes[position] = refusal
     in_order = sorted((draft.row for draft in drafts.values()), key=itemgetter("source_system", "source_id"))
-    inserted = await insert_rows(session, tables.Referral, in_order, conflict="nothing", returning="id")
-    created = {row.id for row in inserted}
+    inserted = await insert_rows(session, tables.Referral, in_order, conflict="nothing", returning=", ".join(IDENTITY))
+    created = {tuple(row) for row in inserted}
     new, repeated = [], {}
     for position, draft in drafts.items():
-        if draft.row["id"] in created:
-            created.discard(draft.row["id"])  # the same id twice in one request: the second is a repetition
+        identity = tuple(draft.row[name] for name in IDENTITY)
+        if identity in created:
+            created.discard(identity)  # the same twice in one request: the second is a repetition
             new.append(draft)
             outcomes[position] = Received(draft.row, created=True)
         else:

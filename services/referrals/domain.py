@@ -1,7 +1,6 @@
 """The rules of referrals, and nothing else: no HTTP, no database, no clock."""
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from operator import mul
@@ -57,8 +56,3 @@ def objections(referral: BaseModel, received_on: date, birth_date: date | None, 
         )
     found += [Objection(each.pointer, CODE_RETIRED, each.message) for each in retired(referral, received_on)]
     return found
-
-
-def known_now(before: Mapping[str, object], given: Mapping[str, object], fields: Iterable[str]) -> dict[str, object]:
-    """Return demographics after a later referral: what it says replaces, what it leaves out stays."""
-    return {name: given[name] if given.get(name) is not None else before.get(name) for name in fields}

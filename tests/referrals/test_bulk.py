@@ -216,3 +216,15 @@ async def test_memory_does_not_grow_with_the_body(referrals: Door, encode: Encod
         tracemalloc.stop()
     assert statuses(answer) == ["rejected"] * 120
     assert peak < len(content) / 3
+
+
+async def test_one_id_for_two_referrals_of_a_bulk_is_given_to_one_of_them(referrals: Door, database: Database) -> None:
+    mine = "3f0f7f0e-8a55-4a34-9f6e-0d8f5f6f7a10"
+    sent = [a_referral(id=mine, source_id="Z", person={}), a_referral(id=mine, source_id="A", person={})]
+    async with referrals.caller(f"{WRITE} referrals:read people:read") as caller:
+        answer = await caller.post(BULK, json=sent)
+        assert sorted(statuses(answer)) == ["created", "rejected"]
+        refused = next(result for result in answer.json()["results"] if result["status"] == "rejected")
+        assert refused["problem"]["type"] == "/problems/id-taken"
+        assert (await caller.get(f"/v1/referrals/{mine}")).status_code == 200
+    assert len(await rows(database, "referrals")) == len(await rows(database, "people")) == 1

@@ -127,9 +127,12 @@ async def _show(_: "System | None" = None) -> None:
     port = settings().port_base + PORT_OFFSETS["reporting"]
     command = sys.argv[0] if sys.argv[0].endswith("roundtable") else "roundtable"
     typer.echo(f"""
-The dashboard:      http://{LOOPBACK}:{port}/
+Where the dashboard
+will be:            http://{LOOPBACK}:{port}/  (now: what is measured, and how people are protected)
+Every operation:    http://{LOOPBACK}:{port}/docs
 Try:                curl -H "Authorization: Bearer $({command} token --scope reports:read)" \\
-                      "http://{LOOPBACK}:{port}/v1/measures"
+                      "http://{LOOPBACK}:{port}/v1/reports/referrals_received?from=2009-09&to=2011-08&by=ethnic_group&format=csv"
+And then:           the five minutes with curl in README.md
 What runs:          {command} status
 Stop:               Ctrl-C, or {command} down
 """)

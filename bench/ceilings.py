@@ -140,15 +140,8 @@ async def upserted_facts(rig: Rig, facts: Sequence[dict[str, Any]]) -> float:
     return len(facts) / took
 
 
-def seconds_of(command: Sequence[str], **options: Any) -> float:  # noqa: ANN401 - subprocess's own
-    """Return how long a command takes."""
-    began = perf_counter()
-    subprocess.run(command, check=True, **options)  # noqa: S603 - our own program
-    return perf_counter() - began
-
-
 def wait(coroutine: Any) -> Any:  # noqa: ANN401 - any coroutine
     """Run a coroutine on uvloop, as the services do."""
-    import uvloop  # noqa: PLC0415 - part of uvicorn[standard]
+    import uvloop  # noqa: PLC0415 - what services run on
 
     return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(coroutine)

@@ -139,18 +139,17 @@ def running(client: str, key: str | None) -> Iterator[None]:
         _running.discard((client, key))
 
 
-async def stored(session: AsyncSession, client: str, keys: Mapping[str, bytes]) -> dict[str, Answer]:
-    """Return the answers already given to these keys (by request hash); raise nothing: see `KeyReused.status`."""
+async def stored(session: AsyncSession, client: str, keys: Mapping[str, bytes]) -> dict[str, Answer | KeyReused]:
+    """Return what was answered to these keys (each with its request's hash), or the refusal of one used otherwise."""
     mine = {"client": client, "keys": list(keys)}
     rows = (await session.execute(KNOWN, mine)).all()
     if any(row.past for row in rows):  # past their day, and not cleared away yet
         await session.execute(FORGET, mine)
-    found: dict[str, Answer] = {}
-    for row in rows:
-        same = row.request_hash == keys[row.key]
-        if not row.past:
-            found[row.key] = Answer(row.status, row.body, row.headers) if same else Answer(KeyReused.status, b"")
-    return found
+    return {
+        row.key: Answer(row.status, row.body, row.headers) if row.request_hash == keys[row.key] else KeyReused()
+        for row in rows
+        if not row.past
+    }
 
 
 async def store(session: AsyncSession, client: str, answers: Mapping[str, tuple[bytes, Answer]]) -> None:
@@ -185,8 +184,8 @@ class Once:
         if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
             raise RequestInProgress
         before = (await stored(self.session, self.caller.client, {self.key: self.digest})).get(self.key)
-        if before is not None and before.status == KeyReused.status:
-            raise KeyReused
+        if isinstance(before, KeyReused):
+            raise before
         if before is not None:
             raise Replay(before)
 

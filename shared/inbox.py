@@ -163,9 +163,8 @@ Handler = Callable[[Batch, Event], Awaitable[None]]
 
 @dataclass
 class Verdict:
-    """What became of a batch: what took effect or had before, what must come again, and what was set aside."""
+    """What became of a batch: what took effect, what must come again, and what was set aside; the rest was known."""
 
-    done: list[Incoming] = field(default_factory=list)
     early: list[Incoming] = field(default_factory=list)
     aside: list[tuple[Incoming, str]] = field(default_factory=list)
     applied: list[Incoming] = field(default_factory=list)
@@ -244,8 +243,8 @@ class Subscriber:
         message: Incoming, verdict: Verdict, heads: dict[str, int], seen: set[UUID], stuck: set[str], last_try: int
     ) -> None:
         if message.event_id in seen:
-            verdict.done.append(message)
-        elif message.aggregate_id in stuck:
+            return
+        if message.aggregate_id in stuck:
             verdict.aside.append((message, "held"))
         elif message.reason:
             verdict.aside.append((message, "parked"))
@@ -254,7 +253,6 @@ class Subscriber:
             verdict.aside.append((message, "stray"))
         elif message.version == heads[message.aggregate_id] + 1:
             verdict.applied.append(message)
-            verdict.done.append(message)
             heads[message.aggregate_id] = message.version
         elif message.tries > last_try:
             verdict.aside.append((message, "waiting"))

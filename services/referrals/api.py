@@ -106,8 +106,8 @@ async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: boo
     async with session_maker()() as session:
         before = (await stored(session, caller.client, {key: digest})).get(key)
         await commit(session)  # recording may take longer than a transaction may stand idle
-    if before is not None and before.status == KeyReused.status:
-        raise KeyReused
+    if isinstance(before, KeyReused):
+        raise before
     if before is not None:
         return before.response(replayed=True)
     told = _told(await take_in_all(caller, bulk.lines(request), dry_run=dry_run))

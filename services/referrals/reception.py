@@ -64,7 +64,7 @@ async def _together(caller: Caller, knocks: Sequence[Knock]) -> list[Told | Prob
             if given is None:
                 fresh.append(position)
             else:
-                told[position] = KeyReused() if given.status == KeyReused.status else Told(given, replayed=True)
+                told[position] = given if isinstance(given, KeyReused) else Told(given, replayed=True)
         outcomes = await receive(session, caller, [knocks[position].arrival for position in fresh])
         keep: dict[str, tuple[bytes, Answer]] = {}
         for position, outcome in zip(fresh, outcomes, strict=True):

@@ -1,5 +1,6 @@
 """Kinds of dimension: by national code, by age, by a plain value, yes or no, by registered site or cluster."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -66,7 +67,7 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Dimension:
+class Dimension(ABC):
     """A way to split a figure; every pathway is in one group at least, were it Not recorded."""
 
     id: str
@@ -94,9 +95,9 @@ class Dimension:
         del register
         return key
 
+    @abstractmethod
     def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
         """Return every group that has a row in a period ending on that day; without a day, every group ever."""
-        raise NotImplementedError
 
     def rows(self, on: date, register: Register) -> tuple[str, ...]:
         """Return the labels of the groups that always have a row."""

@@ -1,7 +1,7 @@
 """One way to make a service's app: lifespan, problems, limits, health, metrics and request ids are the same everywhere."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from socket import gaierror
@@ -140,7 +140,7 @@ def create_app(
         return {"type": f"/problems/{slug}", "title": problem.title(), "status": int(problem.status)}
 
     app.add_middleware(Gate, service=service, bulk=bulk)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = lambda: _document(app, routers)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
 
@@ -240,7 +240,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
 }
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document, its refusals told as the problems they are."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
@@ -262,5 +262,17 @@ def _document(app: FastAPI) -> dict[str, Any]:
                     elif "application/problem+json" in given.get("content", {}):
                         examples = entry["content"]["application/problem+json"]["examples"]
                         given["content"]["application/problem+json"]["examples"].update(examples)
+        _put_examples_back(document, routers)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _put_examples_back(document: dict[str, Any], routers: Iterable[APIRouter]) -> None:
+    """Give answers' examples as they were written: FastAPI leaves out their nulls, and null is how a figure is suppressed."""
+    for route in (route for router in routers for route in router.routes if isinstance(route, Route)):
+        for status, given in route.responses.items() if route.include_in_schema else ():
+            for media, content in given.get("content", {}).items():
+                if "example" in content:
+                    for method in route.methods or ():
+                        told = document["paths"][route.path][method.lower()]["responses"][str(status)]
+                        told["content"][media]["example"] = content["example"]

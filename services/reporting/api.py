@@ -16,7 +16,15 @@ from services.reporting.breakdowns import DIMENSIONS, MOST, PUBLISHED, refusal
 from services.reporting.dimensions import Dimension, Register
 from services.reporting.domain import Interval, Period, PeriodRefused, periods
 from services.reporting.engine import Question, Standing, TableTooLarge, standing
-from services.reporting.examples import COMPLETENESS_CSV, REPORT_CSV
+from services.reporting.examples import (
+    BREAKDOWNS,
+    CATALOGUE,
+    CATALOGUE_ENTRY,
+    COMPLETENESS,
+    COMPLETENESS_CSV,
+    REPORT,
+    REPORT_CSV,
+)
 from services.reporting.guards import Reader, known_parameters
 from services.reporting.measures import MEASURES
 from services.reporting.measures.measure import Measure
@@ -63,9 +71,9 @@ ETAG = {
 MANY = 200  # groups; longer breakdowns are listed at their own address
 
 
-def told(table: str | None = None) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI of an answer; `examples` adds one of its JSON."""
-    content: dict[str, Any] = {"application/json": {}}
+def told(example: object, table: str | None = None) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI of an answer, with an example of each form it has."""
+    content: dict[str, Any] = {"application/json": {"example": example}}
     if table is not None:
         content["text/csv"] = {"schema": {"type": "string"}, "example": table}
     return {200: {"content": content, "headers": ETAG}}
@@ -92,7 +100,7 @@ async def landing() -> HTMLResponse:
 @api.get(
     "/v1/measures",
     response_model=Page[CatalogueEntry],
-    responses=told() | UNCHANGED,
+    responses=told(CATALOGUE) | UNCHANGED,
 )
 async def list_measures(_: PublishedReader, if_none_match: IfNoneMatch = None) -> Response:
     """List the catalogue: what every measure counts, and of what."""
@@ -103,14 +111,14 @@ async def list_measures(_: PublishedReader, if_none_match: IfNoneMatch = None) -
 @api.get(
     "/v1/measures/{measure_id}",
     response_model=CatalogueEntry,
-    responses=told() | UNCHANGED | responses(NotFound),
+    responses=told(CATALOGUE_ENTRY) | UNCHANGED | responses(NotFound),
 )
 async def read_measure(_: PublishedReader, measure: KnownMeasure, if_none_match: IfNoneMatch = None) -> Response:
     """Read one measure's definition."""
     return _document(queries.catalogue_entry(measure), if_none_match)
 
 
-@api.get("/v1/breakdowns", response_model=Breakdowns, responses=told() | UNCHANGED)
+@api.get("/v1/breakdowns", response_model=Breakdowns, responses=told(BREAKDOWNS) | UNCHANGED)
 async def list_breakdowns(_: PublishedReader, session: Snapshot, if_none_match: IfNoneMatch = None) -> Response:
     """List every breakdown with its groups and codes, and which may stand together."""
     register = await queries.whole_register(session)
@@ -125,7 +133,7 @@ async def list_breakdowns(_: PublishedReader, session: Snapshot, if_none_match: 
 @api.get(
     "/v1/breakdowns/{breakdown_id}",
     response_model=BreakdownShown,
-    responses=told() | UNCHANGED | responses(NotFound),
+    responses=told(BREAKDOWNS["dimensions"][0]) | UNCHANGED | responses(NotFound),
 )
 async def read_breakdown(
     breakdown_id: str, _: PublishedReader, session: Snapshot, if_none_match: IfNoneMatch = None
@@ -140,7 +148,7 @@ async def read_breakdown(
 @api.get(
     "/v1/reports/{measure_id}",
     response_model=Report,
-    responses=told(REPORT_CSV) | UNCHANGED | responses(NotFound, TableTooLarge),
+    responses=told(REPORT, REPORT_CSV) | UNCHANGED | responses(NotFound, TableTooLarge),
     dependencies=[Depends(known_parameters(ReportQuery))],
 )
 async def read_report(
@@ -176,7 +184,7 @@ async def read_report(
 @api.get(
     "/v1/completeness",
     response_model=Completeness,
-    responses=told(COMPLETENESS_CSV) | UNCHANGED | responses(TableTooLarge),
+    responses=told(COMPLETENESS, COMPLETENESS_CSV) | UNCHANGED | responses(TableTooLarge),
     dependencies=[Depends(known_parameters(CompletenessQuery))],
 )
 async def read_completeness(

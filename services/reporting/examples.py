@@ -1,6 +1,5 @@
 """Examples of every answer, for the OpenAPI document; a test holds them against the schemas."""
 
-from collections.abc import Mapping
 from typing import Any
 
 MEASURE: dict[str, Any] = {
@@ -85,19 +84,3 @@ BREAKDOWNS: dict[str, Any] = {
     },
 }
 CATALOGUE: dict[str, Any] = {"items": [CATALOGUE_ENTRY], "next": None}
-BREAKDOWN: dict[str, Any] = BREAKDOWNS["dimensions"][0]
-BY_PATH: Mapping[str, dict[str, Any]] = {
-    "/v1/measures": CATALOGUE,
-    "/v1/measures/{measure_id}": CATALOGUE_ENTRY,
-    "/v1/breakdowns": BREAKDOWNS,
-    "/v1/breakdowns/{breakdown_id}": BREAKDOWN,
-    "/v1/reports/{measure_id}": REPORT,
-    "/v1/completeness": COMPLETENESS,
-}
-
-
-def with_examples(document: dict[str, Any]) -> dict[str, Any]:
-    """Put the examples into an OpenAPI document; FastAPI would leave out their nulls, and null is how a figure is suppressed."""
-    for path, example in BY_PATH.items():
-        document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["example"] = example
-    return document

@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,10 +12,15 @@ import pytest
 
 from deploy import SERVICES
 from deploy.embedded import Nats, Postgres
-from deploy.home import NATS_USERS, free_port, new_password, service_dsn
+from deploy.home import NATS_USERS, free_port, new_password
 from deploy.migrate import migrate
 from deploy.programs import running
+from shared.bus import Bus
+from tests.databases import Database
+from tests.doors import Door, open_door
 from tests.running_system import Groups, RunningSystem, start
+from tests.streams import fresh_stream
+from tests.tiny import Held, tiny_app
 
 MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3  # noqa: S108 - a file system, not a file
 FAST = {
@@ -72,18 +76,6 @@ def nats(nats_server: Nats) -> str:
     return nats_server.url()
 
 
-@dataclass(frozen=True)
-class Database:
-    """A migrated database of one test: the superuser's address, and that of each service's own role."""
-
-    admin_dsn: str
-    passwords: dict[str, str]
-
-    def dsn(self, service: str) -> str:
-        """Return the address for a service's own role, as its processes get it."""
-        return service_dsn(self.admin_dsn, service, self.passwords[service])
-
-
 @pytest.fixture(scope="session")
 async def migrated(postgres_server: Postgres) -> Database:
     """Migrate the database that every test's own is copied from; nobody may be connected to it."""
@@ -112,6 +104,34 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     """Run everything, as `roundtable up` does; leave it running and as healthy as you found it."""
     with start(tmp_path_factory.mktemp("system")) as system:
         yield system
+
+
+@pytest.fixture
+async def stream(nats: str) -> AsyncIterator[Bus]:
+    """Give a test an empty stream, by the deployer's connection to it."""
+    async with fresh_stream(nats) as bus:
+        yield bus
+
+
+@pytest.fixture
+async def referrals(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
+    """Open the door of the referrals service."""
+    async with open_door("referrals", database, tmp_path, monkeypatch) as door:
+        yield door
+
+
+@pytest.fixture
+def held() -> Held:
+    """Return what holds a request of the tiny app back until a test lets it go."""
+    return Held()
+
+
+@pytest.fixture
+async def tiny(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held) -> AsyncIterator[Door]:
+    """Open the door of an app that goes wrong on purpose."""
+    async with open_door("referrals", database, tmp_path, monkeypatch) as door:
+        door.app = tiny_app(held)
+        yield door
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:

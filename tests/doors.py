@@ -19,7 +19,7 @@ from shared.crypto import keyring
 from shared.settings import settings
 from tests.auth.forge import AUDIENCE, ISSUER, Forge
 from tests.auth.keyserver import KeyServer
-from tests.conftest import Database
+from tests.databases import Database
 
 
 class Door:

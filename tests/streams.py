@@ -15,7 +15,7 @@ from shared.bus import Bus, StreamProblem
 from shared.db import connect
 from shared.events.event import STREAM
 from shared.events.referrals import ReferralReceived
-from tests.conftest import Database
+from tests.databases import Database
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -14,32 +13,14 @@ import uvicorn
 from deploy.home import free_port
 from shared import db
 from shared.settings import settings
-from tests.conftest import Database
-from tests.doors import Door, forget, open_door
+from tests.databases import Database
+from tests.doors import Door, forget
 from tests.hearing import listening
 from tests.referrals.builders import a_referral, rows
-from tests.tiny import Held, tiny_app
+from tests.tiny import Held
 
 WRITE = "referrals:write"
 CANARY = "Quetzalcoatl-9434765919"
-
-
-@pytest.fixture
-def held() -> Held:
-    return Held()
-
-
-@pytest.fixture
-async def tiny(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held) -> AsyncIterator[Door]:
-    async with open_door("referrals", database, tmp_path, monkeypatch) as door:
-        door.app = tiny_app(held)
-        yield door
-
-
-@pytest.fixture
-async def referrals(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
-    async with open_door("referrals", database, tmp_path, monkeypatch) as door:
-        yield door
 
 
 def is_a_problem(answer: httpx.Response, slug: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import audit
 from shared.auth import Caller
 from shared.db import sessions
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door, open_door
 from tests.referrals.builders import a_referral, rows
 from tests.streams import engine_of

@@ -26,18 +26,12 @@ from shared.events.event import PREFIX
 from shared.events.referrals import ReferralReceived
 from shared.inbox import Batch, Subscriber
 from shared.outbox import Outbox, envelope
-from tests.conftest import Database
+from tests.databases import Database
 from tests.hearing import listening
-from tests.streams import a_received, doing, engine_of, eventually, fresh_stream
+from tests.streams import a_received, doing, engine_of, eventually
 
 SUBJECT = f"{PREFIX}referrals.received.v1"
 SECOND = 1_000_000_000
-
-
-@pytest.fixture
-async def stream(nats: str) -> AsyncIterator[Bus]:
-    async with fresh_stream(nats) as bus:
-        yield bus
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from deploy.programs import Program, answers, running
 from tests.auth.forge import AUDIENCE, ISSUER, Forge
 from tests.auth.keyserver import KeyServer
 from tests.canary import CANARY, NOTE, a_canary, files, find, forms, needles
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import key_file
 from tests.referrals.builders import rows
 from tests.running_system import free_port_base

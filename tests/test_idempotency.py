@@ -4,15 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
 
-from tests.conftest import Database
-from tests.doors import Door, open_door
+from tests.databases import Database
+from tests.doors import Door
 from tests.referrals.builders import a_referral, rows
 from tests.streams import eventually
 from tests.tiny import Held, tiny_app
@@ -24,24 +23,6 @@ CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAI
 CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION public.refuse();
 """
-
-
-@pytest.fixture
-def held() -> Held:
-    return Held()
-
-
-@pytest.fixture
-async def tiny(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Held) -> AsyncIterator[Door]:
-    async with open_door("referrals", database, tmp_path, monkeypatch) as door:
-        door.app = tiny_app(held)
-        yield door
-
-
-@pytest.fixture
-async def referrals(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
-    async with open_door("referrals", database, tmp_path, monkeypatch) as door:
-        yield door
 
 
 @asynccontextmanager

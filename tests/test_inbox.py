@@ -18,17 +18,11 @@ from shared.inbox import Batch, Incoming, Subscriber, read
 from shared.outbox import Emission, emit_all
 from shared.relay import Relay
 from shared.telemetry import new_trace
-from tests.conftest import Database
+from tests.databases import Database
 from tests.referrals.builders import rows
-from tests.streams import a_received, doing, engine_of, eventually, fresh_stream, stored
+from tests.streams import a_received, doing, engine_of, eventually, stored
 
 SUBJECT = f"{PREFIX}referrals.received.v1"
-
-
-@pytest.fixture
-async def stream(nats: str) -> AsyncIterator[Bus]:
-    async with fresh_stream(nats) as bus:
-        yield bus
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from openapi_spec_validator import validate
 
 from deploy import SERVICES
 from shared.scopes import SCOPES
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door, open_door
 from tests.test_traps import app_of
 

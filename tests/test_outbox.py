@@ -13,15 +13,9 @@ from shared.bus import Bus, Outgoing
 from shared.db import sessions
 from shared.outbox import Emission, emit, emit_all
 from shared.relay import Relay
-from tests.conftest import Database
+from tests.databases import Database
 from tests.referrals.builders import rows
-from tests.streams import a_received, delete_stream, doing, engine_of, eventually, fresh_stream, stored
-
-
-@pytest.fixture
-async def stream(nats: str) -> AsyncIterator[Bus]:
-    async with fresh_stream(nats) as bus:
-        yield bus
+from tests.streams import a_received, delete_stream, doing, engine_of, eventually, stored
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from shared.strict_json import MAX_DEPTH, MAX_INT, BadJson, loads
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door, open_door
 from tests.tiny import tiny_app
 

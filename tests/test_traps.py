@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from deploy import SERVICES
 from shared.gate import Gate
-from tests.conftest import Database
+from tests.databases import Database
 
 SERVING = [name for name in SERVICES if find_spec(f"services.{name}.app")]
 ISSUER = "issuer"

@@ -13,7 +13,8 @@ from deploy.embedded import Nats, Postgres
 from deploy.home import free_port, new_password
 from deploy.programs import running
 from deploy.unprivileged import Identity, identity_for, ways
-from tests.conftest import FAST, Database
+from tests.conftest import FAST
+from tests.databases import Database
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 

@@ -8,7 +8,7 @@ import pytest
 from deploy import SERVICES, CannotRunError
 from deploy.home import free_port
 from deploy.migrate import check, migrate
-from tests.conftest import Database
+from tests.databases import Database
 
 ROOT = Path(__file__).parents[2]
 BUILT = [service for service in SERVICES if (ROOT / "services" / service / "tables.py").exists()]

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.conftest import Database
+from tests.databases import Database
 
 _numbers = count(1)
 

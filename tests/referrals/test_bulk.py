@@ -10,7 +10,7 @@ import pytest
 
 from services.referrals.bulk import _array
 from shared.settings import settings
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.referrals.builders import a_referral, rows
 

@@ -10,7 +10,7 @@ from services.referrals.reception import CHUNK, BulkUnfinished, take_in_all
 from shared.auth import Caller
 from shared.db import OutcomeUnknown, commit, insert_rows, is_away, session_maker
 from shared.idempotency import IdempotencyKey
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.referrals.builders import a_referral, rows
 

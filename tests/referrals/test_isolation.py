@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.referrals.builders import a_referral
 

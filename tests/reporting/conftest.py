@@ -16,7 +16,7 @@ from services.reporting.projections import subscriber
 from shared.db import connect, sessions
 from shared.events.event import Event
 from shared.inbox import Incoming
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door, open_door
 from tests.reporting.builders import Post, history
 

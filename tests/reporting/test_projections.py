@@ -13,7 +13,7 @@ from shared.db import connect, sessions
 from shared.events.event import contracts
 from shared.events.referrals import ReferralReceived
 from shared.inbox import Incoming
-from tests.conftest import Database
+from tests.databases import Database
 from tests.reporting.builders import Post, history, known, received, scored
 from tests.reporting.conftest import Facts, apply
 

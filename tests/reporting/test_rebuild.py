@@ -20,7 +20,7 @@ from shared.db import connect, lock_key, sessions
 from shared.events.event import PREFIX, Event
 from shared.inbox import Incoming, read
 from shared.outbox import Emission, emit_all, envelope
-from tests.conftest import Database
+from tests.databases import Database
 from tests.reporting.builders import Post, history
 from tests.reporting.conftest import Facts, apply
 from tests.streams import a_received, fresh_stream

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from tests.conftest import Database
+from tests.databases import Database
 
 WRITE = "sites:write"
 READ = "sites:read"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door, open_door
 
 

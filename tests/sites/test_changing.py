@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.sites.builders import BOTH, READ, WRITE, an_organisation, deeds, events, held, registered, rows
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.sites.builders import BOTH, events, held, registered
 

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.sites.builders import BOTH, READ, an_organisation, deeds, held, registered
 

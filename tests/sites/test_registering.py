@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.sites.builders import BOTH, READ, WRITE, a_site, an_organisation, deeds, events, registered, rows
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from tests.conftest import Database
+from tests.databases import Database
 
 ANSWER = "surveys:answer"
 READ = "surveys:read"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from tests.conftest import Database
+from tests.databases import Database
 from tests.doors import Door
 from tests.surveys.builders import ANSWER, BOTH, READ, a_response, a_total, announced, items, recorded, rows
 

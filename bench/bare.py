@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Response
 
-from services.referrals.schemas import NewReferral
+from services.referrals.schemas.referrals import NewReferral
 
 app = FastAPI(openapi_url=None)
 

@@ -17,7 +17,7 @@ from bench.figures import Figure, beside
 from bench.load import Journal, Load, Shot, post
 from bench.rig import Rig
 from deploy import wandsworth
-from services.referrals.schemas import EXAMPLE
+from services.referrals.schemas.referrals import EXAMPLE
 from shared import bus as buses
 from shared.bus import BATCH, Outgoing
 from shared.db import connect, sessions

@@ -21,7 +21,7 @@ from bench.figures import Figure
 from bench.load import LOOPBACK, Journal, Load, Shot, Wire, get, post
 from bench.suite import MEBIBYTE, keyed_posts
 from deploy import PORT_OFFSETS, SERVICES
-from services.referrals.schemas import EXAMPLE
+from services.referrals.schemas.referrals import EXAMPLE
 from tests.running_system import RunningSystem, start
 
 REPORT = "/v1/reports/referrals_received?profile=exact&interval=total&from={month}&to={month}"

@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial, wraps
 from statistics import quantiles
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import delete, func
@@ -31,15 +33,33 @@ CHECK_SECONDS = 5
 SEAL_SECONDS = 0.5
 
 
+Step = Callable[[async_sessionmaker[AsyncSession], Bus], Awaitable[None]]
+
+
+class Duty(NamedTuple):
+    """Something that a service's worker does again and again, with a pause in seconds; a duty commits what it does itself."""
+
+    step: Step
+    pause: float
+
+
 class Worker:
     """What one service does besides answering requests."""
 
-    def __init__(self, service: str, engine: AsyncEngine, bus: Bus, subscriber: Subscriber | None) -> None:
+    def __init__(
+        self,
+        service: str,
+        engine: AsyncEngine,
+        bus: Bus,
+        subscriber: Subscriber | None,
+        duties: Sequence[Duty] = (),
+    ) -> None:
         self.service = service
         self.bus = bus
         self.sessions: async_sessionmaker[AsyncSession] = sessions(engine)
         self.relay = Relay(service, engine, bus)
         self.consumer = Consumer(subscriber, self.sessions, bus) if subscriber else None
+        self.duties = duties
         self.lag: int | None = None
 
     async def run(self) -> None:
@@ -50,6 +70,9 @@ class Worker:
             tasks.create_task(self._for_ever(self._beat, BEAT_SECONDS))
             tasks.create_task(self._for_ever(self._seal, SEAL_SECONDS))
             tasks.create_task(self._for_ever(self._forget_keys, 600))
+            for duty in self.duties:
+                step = wraps(duty.step)(partial(duty.step, self.sessions, self.bus))
+                tasks.create_task(self._for_ever(step, duty.pause))
             if self.consumer:
                 tasks.create_task(self.consumer.run())
                 tasks.create_task(self._for_ever(self._check_consumer, CHECK_SECONDS))
@@ -106,7 +129,7 @@ class Worker:
             await session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < func.now()))
 
 
-async def work(service: str, subscriber: Subscriber | None = None) -> None:
+async def work(service: str, subscriber: Subscriber | None = None, duties: Sequence[Duty] = ()) -> None:
     """Run a service's worker until SIGTERM or Ctrl-C; batches under way are finished or come again."""
     configure(service, settings().log_level)
     database, nats = settings().database_url, settings().nats_url
@@ -119,7 +142,7 @@ async def work(service: str, subscriber: Subscriber | None = None) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     async with buses.connect(str(nats), name=f"{service}-worker") as bus:
-        running = asyncio.create_task(Worker(service, engine, bus, subscriber).run())
+        running = asyncio.create_task(Worker(service, engine, bus, subscriber, duties).run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():

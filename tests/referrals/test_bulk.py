@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.referrals.bulk import _array
+from services.referrals.commands.bulk import _array
 from shared.settings import settings
 from tests.databases import Database
 from tests.doors import Door

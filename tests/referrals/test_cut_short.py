@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.referrals.reception import CHUNK, BulkUnfinished, take_in_all
+from services.referrals.commands.reception import CHUNK, BulkUnfinished, take_in_all
 from shared.auth import Caller
 from shared.db import OutcomeUnknown, commit, insert_rows, is_away, session_maker
 from shared.idempotency import IdempotencyKey

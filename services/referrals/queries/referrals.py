@@ -1,4 +1,4 @@
-"""Reads of `referrals` worth naming."""
+"""Referrals, read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.referrals import tables
-from services.referrals.schemas import IdentifiedReferral, Person, Referral, Status
+from services.referrals.schemas.referrals import IdentifiedReferral, Person, Referral, Status
 from services.referrals.tables import SEALED, Demographics, PersonKeyRow
 from shared.codes import SourceOfReferral
 from shared.crypto import keyring
@@ -32,7 +32,7 @@ class Filters(Paging):
 def shown(row: tables.Referral | Mapping[str, Any]) -> Referral:
     """Return a referral as callers with `referrals:read` see it."""
     fields = row if isinstance(row, Mapping) else {name: getattr(row, name) for name in VISIBLE}
-    return Referral(**{name: fields[name] for name in VISIBLE})
+    return Referral(**{name: fields[name] for name in VISIBLE if name in fields})
 
 
 async def referral(session: AsyncSession, referral_id: UUID) -> tables.Referral:

@@ -1,4 +1,4 @@
-"""Everything that changes something in `referrals`, and its refusals. One referral and thousands go the same way."""
+"""How a referral is recorded: one and thousands go the same way."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.referrals import domain, tables
-from services.referrals.queries import shown
-from services.referrals.schemas import NewPerson, NewReferral, Referral
+from services.referrals import tables
+from services.referrals.domain.receiving import objections
+from services.referrals.queries.referrals import shown
+from services.referrals.schemas.referrals import NewPerson, NewReferral, Referral
 from services.referrals.tables import SEALED, Demographics, Person, PersonKeyRow
 from shared import audit, days
 from shared.auth import Caller
@@ -101,14 +102,20 @@ class Draft:
 
     def __init__(self, keys: Keyring, caller: Caller, arrival: Arrival, today: date) -> None:
         new = arrival.new
-        if found := domain.objections(new, new.received_on, new.person.birth_date, today):
+        if found := objections(new, new.received_on, new.person.birth_date, today):
             raise MalformedRequest(
                 errors=[FieldError(pointer=e.pointer, code=e.code, message=e.message) for e in found]
             )
         self.person_id = uuid4()
         self.trace = arrival.trace
         self.person_key, wrapped_by, wrapped = keys.new_person(self.person_id)
-        self.key_row = {"person_id": self.person_id, "wrapped_by": wrapped_by, "wrapped": wrapped}
+        self.site_id = caller.own_site(new.site_id)
+        self.key_row = {
+            "person_id": self.person_id,
+            "site_id": self.site_id,
+            "wrapped_by": wrapped_by,
+            "wrapped": wrapped,
+        }
         self.person = new.person
         self.pseudonym = keys.person_key(self.person_id)
         self.person_row = self._person_row(keys)
@@ -121,7 +128,7 @@ class Draft:
             "content_digest": keys.index("referral", new.model_dump_json(exclude={"id"}, exclude_none=True)),
             "received_on": new.received_on,
             "source": new.source,
-            "site_id": caller.own_site(new.site_id),
+            "site_id": self.site_id,
             "pathway": new.pathway,
             "programme": new.programme,
             "presenting_problem": new.presenting_problem,
@@ -132,7 +139,7 @@ class Draft:
         }
 
     def _person_row(self, keys: Keyring) -> dict[str, Any]:
-        row: dict[str, Any] = {"id": self.person_id}
+        row: dict[str, Any] = {"id": self.person_id, "site_id": self.site_id, "version": 1, "announced": 1}
         for name in SEALED:
             value = getattr(self.person, name)
             row[name] = None if value is None else self.person_key.seal(name, str(value))
@@ -143,6 +150,11 @@ class Draft:
     def demographics(self) -> dict[str, Any]:
         """Return what is known of the person by national codes; None is not recorded, which no code means."""
         return {name: getattr(self.person, name) for name in DEMOGRAPHICS}
+
+    def answers(self) -> dict[str, Any]:
+        """Return the first version of the person's demographics, with the names of what was answered."""
+        demographics = self.demographics()
+        return demographics | {"answered": [name for name, value in demographics.items() if value is not None]}
 
     def emissions(self) -> list[Emission]:
         """Return what the recording announces."""
@@ -164,7 +176,9 @@ async def _record(session: AsyncSession, caller: Caller, new: Sequence[Draft]) -
         {
             Person: [draft.person_row for draft in new],
             PersonKeyRow: [draft.key_row for draft in new],
-            Demographics: [{"person_id": draft.person_id, **said, **draft.demographics()} for draft in new],
+            Demographics: [
+                {"person_id": draft.person_id, "site_id": draft.site_id, **said, **draft.answers()} for draft in new
+            ],
             Outbox: outbox_rows(emission for draft in new for emission in draft.emissions()),
             audit.Audit: [
                 audit.entry(caller, "create", "referral", draft.row["id"], person_id=draft.person_id, trace=draft.trace)

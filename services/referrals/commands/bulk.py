@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import ValidationError
 
-from services.referrals.schemas import NewReferral
+from services.referrals.schemas.referrals import NewReferral
 from shared.app import field_error
 from shared.problems import MalformedRequest, Problem
 from shared.strict_json import BadJson, decode, loads

@@ -1,4 +1,4 @@
-"""What callers send to `referrals`, and what they are told."""
+"""Referrals as they are sent, and as they are shown."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from services.referrals import domain
+from services.referrals.domain import identifiers
 from shared.codes import (
     Disability,
     EmploymentStatus,
@@ -30,7 +30,7 @@ Status = Literal["received", "accepted", "rejected", "redirected", "in_treatment
 
 
 def _nhs_number(text: str) -> str:
-    digits = domain.nhs_number(text)
+    digits = identifiers.nhs_number(text)
     if digits is None:
         raise PydanticCustomError(
             "nhs_number_invalid", "An NHS number has ten digits, and the last one checks the others."
@@ -39,7 +39,7 @@ def _nhs_number(text: str) -> str:
 
 
 def _postcode(text: str) -> str:
-    spelled = domain.postcode(text)
+    spelled = identifiers.postcode(text)
     if spelled is None:
         raise PydanticCustomError("postcode_invalid", "Not a UK postcode.")
     return spelled
@@ -136,7 +136,7 @@ class Referral(BaseModel):
     source_system: str
     source_id: str
     received_on: date
-    source: str
+    source: str | None
     site_id: UUID | None
     pathway: Pathway
     programme: str

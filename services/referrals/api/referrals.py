@@ -1,4 +1,4 @@
-"""How callers speak to `referrals`."""
+"""Referrals: record, read, list."""
 
 import json
 from http import HTTPStatus
@@ -8,10 +8,11 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from sqlalchemy.exc import IntegrityError
 
-from services.referrals import bulk, queries
-from services.referrals.commands import Arrival, IdTaken, ReferralDiffers
-from services.referrals.reception import BulkUnfinished, Knock, take_in, take_in_all
-from services.referrals.schemas import EXAMPLE, BulkResults, IdentifiedReferral, NewReferral, Referral
+from services.referrals.commands import bulk
+from services.referrals.commands.receiving import Arrival, IdTaken, ReferralDiffers
+from services.referrals.commands.reception import BulkUnfinished, Knock, take_in, take_in_all
+from services.referrals.queries import referrals as queries
+from services.referrals.schemas.referrals import EXAMPLE, BulkResults, IdentifiedReferral, NewReferral, Referral
 from shared import audit
 from shared.app import router
 from shared.auth import Caller, SiteRequired, SiteUnknown, needs

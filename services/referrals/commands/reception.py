@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.referrals.bulk import as_referral
-from services.referrals.commands import Arrival, Received, id_of, receive
-from services.referrals.schemas import BulkResult, BulkResults, NewReferral
+from services.referrals.commands.bulk import as_referral
+from services.referrals.commands.receiving import Arrival, Received, id_of, receive
+from services.referrals.schemas.referrals import BulkResult, BulkResults, NewReferral
 from shared.auth import Caller
 from shared.db import commit, is_away, limit_to, session_maker
 from shared.group_commit import GroupCommit

@@ -1,0 +1,1 @@
+"""Everything that changes something in `referrals`, and its refusals."""

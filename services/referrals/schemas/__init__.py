@@ -1,0 +1,1 @@
+"""What callers send to `referrals`, and what they are told."""

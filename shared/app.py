@@ -1,7 +1,7 @@
 """One way to make a service's app: lifespan, problems, limits, health, metrics and request ids are the same everywhere."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from socket import gaierror
@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse
 
 from shared import db, handbook, health, strict_json
 from shared.auth import GuardedRoute, IssuerUnreachable, ScopeMissing, Unauthenticated
+from shared.faces import USUAL, Face, face_of, refusal
 from shared.gate import Gate
 from shared.idempotency import Replay
 from shared.logs import configure
@@ -34,7 +35,6 @@ from shared.problems import (
     NotFound,
     NotReady,
     Problem,
-    ProblemBody,
     UnexpectedError,
     UnsupportedMediaType,
     pointer,
@@ -99,9 +99,19 @@ def router(**options: Any) -> APIRouter:  # noqa: ANN401 - APIRouter's own
 
 
 def create_app(
-    service: str, *routers: APIRouter, about: str, bulk: tuple[str, ...] = (), needs_worker: bool = False
+    service: str,
+    *routers: APIRouter,
+    about: str,
+    bulk: tuple[str, ...] = (),
+    faces: tuple[Face, ...] = (),
+    measures: tuple[Callable[[], Awaitable[None]], ...] = (),
+    needs_worker: bool = False,
 ) -> FastAPI:
-    """Return a service's app; `needs_worker` says that it is not ready while its worker is away."""
+    """Return a service's app.
+
+    `faces` says below which paths refusals look otherwise; `measures` bring the service's own metrics up to date;
+    `needs_worker`, that it is not ready while its worker is away.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -122,7 +132,7 @@ def create_app(
     )
     for each in routers:
         app.include_router(each)
-    app.include_router(_health(service, needs_worker=needs_worker))
+    app.include_router(_health(service, measures, needs_worker=needs_worker))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -139,12 +149,13 @@ def create_app(
             raise NotFound
         return {"type": f"/problems/{slug}", "title": problem.title(), "status": int(problem.status)}
 
-    app.add_middleware(Gate, service=service, bulk=bulk)
-    app.openapi = lambda: _document(app, routers)  # type: ignore[method-assign]  # FastAPI's documented way
+    app.state.bulk = frozenset(bulk)
+    app.add_middleware(Gate, service=service, bulk=bulk, faces=faces)
+    app.openapi = lambda: _document(app, routers, faces)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
 
-def _health(service: str, *, needs_worker: bool) -> APIRouter:
+def _health(service: str, measures: Iterable[Callable[[], Awaitable[None]]], *, needs_worker: bool) -> APIRouter:
     routes = router(tags=["operations"])
 
     @routes.get("/health/live")
@@ -165,6 +176,8 @@ def _health(service: str, *, needs_worker: bool) -> APIRouter:
         """Return Prometheus metrics."""
         try:
             await health.measure(service)
+            for measure in measures:
+                await measure()
         except (DBAPIError, OSError, PoolTimeout) as problem:
             log.warning("metrics_incomplete", kind=type(problem).__name__)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
@@ -172,9 +185,9 @@ def _health(service: str, *, needs_worker: bool) -> APIRouter:
     return routes
 
 
-async def _problem(_: Request, problem: Exception) -> Response:
+async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)  # noqa: S101 - Starlette's handlers are typed no closer
-    return problem.response()
+    return refusal(request.scope, problem)
 
 
 async def _replay(_: Request, replay: Exception) -> Response:
@@ -182,7 +195,7 @@ async def _replay(_: Request, replay: Exception) -> Response:
     return replay.answer.response(replayed=True)
 
 
-async def _http(_: Request, problem: Exception) -> Response:
+async def _http(request: Request, problem: Exception) -> Response:
     """Turn the framework's own refusals into problems, without their words."""
     assert isinstance(problem, HTTPException)  # noqa: S101 - as above
     known: dict[int, type[Problem]] = {
@@ -192,17 +205,18 @@ async def _http(_: Request, problem: Exception) -> Response:
         415: UnsupportedMediaType,
     }
     if problem.status_code in known:
-        return known[problem.status_code](headers=problem.headers).response()
+        return refusal(request.scope, known[problem.status_code](headers=problem.headers))
     if problem.status_code == HTTPStatus.BAD_REQUEST:
-        return MalformedRequest("The request could not be read.").response()
-    return HttpError(problem.status_code, problem.headers).response()
+        return refusal(request.scope, MalformedRequest("The request could not be read."))
+    return refusal(request.scope, HttpError(problem.status_code, problem.headers))
 
 
 async def _invalid(request: Request, problem: Exception) -> Response:
     """Say where a request is wrong and how; never what it said."""
     assert isinstance(problem, RequestValidationError)  # noqa: S101 - as above
     malformed: Problem | None = getattr(request.state, "malformed", None)
-    return (malformed or MalformedRequest(errors=[field_error(error) for error in problem.errors()])).response()
+    found = malformed or MalformedRequest(errors=[field_error(error) for error in problem.errors()])
+    return refusal(request.scope, found)
 
 
 def field_error(error: Mapping[str, Any], *, skip: int = 1) -> FieldError:
@@ -215,14 +229,14 @@ def field_error(error: Mapping[str, Any], *, skip: int = 1) -> FieldError:
     return FieldError(pointer=where, code=kind, message=OWN_WORDS.get(kind, str(error["msg"])))
 
 
-async def _database(_: Request, problem: Exception) -> Response:
+async def _database(request: Request, problem: Exception) -> Response:
     """Tell a database that is away or overloaded (nothing happened, try again) from a fault of ours."""
     state = getattr(getattr(problem, "orig", None), "sqlstate", None) or ""
     if db.is_away(problem):
         log.warning("database_unavailable", kind=type(problem).__name__, sqlstate=state)
-        return DatabaseUnavailable().response()
+        return refusal(request.scope, DatabaseUnavailable())
     log.error("database_refused", kind=type(problem).__name__, sqlstate=state)
-    return UnexpectedError().response()
+    return refusal(request.scope, UnexpectedError())
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
@@ -240,28 +254,28 @@ HANDLERS: dict[int | type[Exception], Any] = {
 }
 
 
-def _document(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document, its refusals told as the problems they are."""
+def _document(app: FastAPI, routers: Iterable[APIRouter], faces: Iterable[Face]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, its refusals told as the problems they are, in each path's own face."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        shape = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= shape.pop("$defs", {})
-        schemas["Problem"] = shape
+        for face in (USUAL, *faces):
+            schemas |= face.schemas()
         for path, operations in document["paths"].items():
+            face = face_of(path, faces)
             for operation in operations.values():
                 everywhere = [MalformedRequest, BodyTooLarge, Busy, DatabaseUnavailable, UnexpectedError]
                 if path not in NO_TOKEN and operation.get("security"):
                     everywhere += [Unauthenticated, ScopeMissing, IssuerUnreachable]
-                for status, entry in responses(*everywhere).items():
+                for status, entry in face.responses(*everywhere).items():
                     given = operation["responses"].get(str(status))
                     if given is None or "HTTPValidationError" in str(given):
                         operation["responses"][str(status)] = entry
-                    elif "application/problem+json" in given.get("content", {}):
-                        examples = entry["content"]["application/problem+json"]["examples"]
-                        given["content"]["application/problem+json"]["examples"].update(examples)
+                    elif face.media_type in given.get("content", {}):
+                        examples = entry["content"][face.media_type]["examples"]
+                        given["content"][face.media_type]["examples"].update(examples)
         _put_examples_back(document, routers)
         app.openapi_schema = document
     return app.openapi_schema

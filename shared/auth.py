@@ -16,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
-from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, literal, true
+from sqlalchemy import ARRAY, ColumnElement, SQLColumnExpression, Uuid, any_, literal, true
 
 from shared.problems import FieldError, Problem
 from shared.scopes import SCOPES, known
@@ -108,7 +108,7 @@ class Caller:
         """Tell whether a row of that site is theirs; a row of no site is only for callers of all sites."""
         return self.sites is None or site_id in self.sites
 
-    def theirs(self, site_id: ColumnElement[UUID | None]) -> ColumnElement[bool]:
+    def theirs(self, site_id: SQLColumnExpression[UUID | None]) -> ColumnElement[bool]:
         """Return the condition that a row's site is one of theirs: what row-level security also holds to."""
         return true() if self.sites is None else site_id == any_(literal(list(self.sites), ARRAY(Uuid)))
 

@@ -123,6 +123,14 @@ class Bus:
             raise StreamProblem(f"the consumer's configuration differs: {', '.join(wrong)}")
         return answer
 
+    async def erase(self, sequence: int) -> None:
+        """Take one message out of the stream and overwrite it in its file; one that is not there any more is no trouble."""
+        try:
+            await self.ask(f"STREAM.MSG.DELETE.{STREAM}", {"seq": sequence, "no_erase": False})
+        except StreamProblem as problem:
+            if str(problem) != f"sequence {sequence} not found":
+                raise
+
     async def publish(self, event: Outgoing) -> int:
         """Store one event; return its sequence, the first one's when it was stored before."""
         headers = {"Nats-Msg-Id": event.message_id, "traceparent": event.traceparent, "Nats-Expected-Stream": STREAM}

@@ -63,6 +63,22 @@ class Keyring:
         )
         return PersonKey(person_id, plain)
 
+    def seal(self, purpose: str, id: UUID, text: str) -> bytes:  # noqa: A002 - what it is bound to
+        """Return a secret that belongs to no person encrypted, readable again for the same purpose and row only."""
+        nonce, version = urandom(NONCE_BYTES), self.current.encode()
+        sealed = AESGCM(self.wrapping[self.current]).encrypt(nonce, text.encode(), _secret(purpose, id, self.current))
+        return bytes([len(version)]) + version + nonce + sealed
+
+    def open(self, purpose: str, id: UUID, sealed: bytes) -> str:  # noqa: A002 - as for `seal`
+        """Return a sealed secret; raises `cryptography.exceptions.InvalidTag` when it was tampered with or moved."""
+        start = 1 + sealed[0]
+        version, nonce = sealed[1:start].decode(), sealed[start : start + NONCE_BYTES]
+        return (
+            AESGCM(self.wrapping[version])
+            .decrypt(nonce, sealed[start + NONCE_BYTES :], _secret(purpose, id, version))
+            .decode()
+        )
+
     def index(self, field: str, value: str) -> bytes:
         """Return what finds an exact value without revealing it: a keyed hash of the normalised value."""
         return digest(self.blind_index, f"{field}\x1f{value}".encode(), "sha256")
@@ -93,6 +109,11 @@ class PersonKey:
 def _bound(field: str, person: UUID | str, version: str) -> bytes:
     """Return what a ciphertext is bound to, so that it cannot be moved to another row or column."""
     return f"people|{field}|{person}|{version}".encode()
+
+
+def _secret(purpose: str, row: UUID, version: str) -> bytes:
+    """Return what a secret that belongs to no person is bound to; no purpose reads as a person's field."""
+    return f"secret|{purpose}|{row}|{version}".encode()
 
 
 @cache

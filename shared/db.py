@@ -175,6 +175,9 @@ Conflict = Literal["fail", "nothing", "update"]
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialect constructors untyped
 
 
+LOCKS = "SELECT count(pg_advisory_xact_lock(key)) FROM unnest(CAST(:locks AS bigint[])) AS key"
+
+
 def _insert(table: Table, columns: tuple[str, ...], parameter: str = "rows") -> str:
     """Return the INSERT … SELECT FROM jsonb_to_recordset of these columns: one statement for any number of rows."""
     quoted = DIALECT.identifier_preparer.quote
@@ -193,10 +196,12 @@ def _insert(table: Table, columns: tuple[str, ...], parameter: str = "rows") -> 
 
 @cache
 def _insert_one(
-    table: Table, columns: tuple[str, ...], conflict: Conflict, key: tuple[str, ...], returning: str
+    table: Table, columns: tuple[str, ...], conflict: Conflict, key: tuple[str, ...], returning: str, *, locking: bool
 ) -> TextClause:
     quoted = DIALECT.identifier_preparer.quote
     sql = _insert(table, columns)
+    if locking:
+        sql = f"WITH held AS MATERIALIZED ({LOCKS}) {sql} CROSS JOIN held"
     target = ", ".join(quoted(name) for name in key)
     if conflict == "nothing":
         sql += f" ON CONFLICT {f'({target}) ' if key else ''}DO NOTHING"
@@ -216,12 +221,18 @@ async def insert_rows(
     conflict: Conflict = "fail",
     key: Sequence[str] = (),
     returning: str = "",
+    locks: Sequence[int] = (),
 ) -> Sequence[Row[Any]]:
-    """Insert rows that all name the same columns, in one statement; bytes travel as hexadecimal inside one JSON parameter."""
+    """Insert rows that all name the same columns, in one statement; bytes travel as hexadecimal inside one JSON parameter.
+
+    Advisory `locks` are taken first, in the order given, and held until the transaction ends.
+    """
     if not rows:
         return []
-    statement = _insert_one(table.__table__, tuple(rows[0]), conflict, tuple(key), returning)
-    result = await session.execute(statement, {"rows": _as_json(rows)})
+    columns, locking = tuple(rows[0]), bool(locks)
+    statement = _insert_one(table.__table__, columns, conflict, tuple(key), returning, locking=locking)
+    held = {"locks": list(locks)} if locking else {}
+    result = await session.execute(statement, {"rows": _as_json(rows), **held})
     return result.all() if returning else []
 
 

@@ -1,6 +1,6 @@
 """The gate every request passes: trace, limits, metrics, and one form for every failure. Pure ASGI, for its speed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from time import perf_counter
 
@@ -10,21 +10,24 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
+from shared.faces import WEARING, Face, face_of, refusal
 from shared.problems import BodyTooLarge, Busy, MalformedRequest, UnexpectedError
 from shared.settings import settings
 
 log = structlog.get_logger()
 
 UNLIMITED = ("/health/", "/metrics")
+WITHIN = "roundtable.within"  # in an ASGI scope: a request that this process makes for one that is already inside
 
 
 class Gate:
-    """Wraps an app; `bulk` names the paths that may send larger bodies."""
+    """Wraps an app; `bulk` names the paths that may send larger bodies, `faces` how refusals look below some paths."""
 
-    def __init__(self, app: ASGIApp, *, service: str, bulk: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, service: str, bulk: Collection[str] = (), faces: Collection[Face] = ()) -> None:
         self.app = app
         self.service = service
         self.bulk = frozenset(bulk)
+        self.faces = tuple(faces)
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,14 +38,17 @@ class Gate:
         headers = Headers(scope=scope)
         trace = telemetry.begin_trace(headers.get("traceparent"))
         limit = settings().max_bulk_body if scope["path"] in self.bulk else settings().max_body
-        passage = Passage(self.service, scope, send, trace)
+        face = scope[WEARING] = face_of(scope["path"], self.faces)
+        passage = Passage(self.service, scope, send, {"X-Request-Id": trace, **face.echoed(headers)})
         length = headers.get("content-length", "0")
         if not length.isdecimal():
-            await MalformedRequest("Content-Length is not a number.").response()(scope, receive, passage.send)
+            await refusal(scope, MalformedRequest("Content-Length is not a number."))(scope, receive, passage.send)
         elif int(length) > limit:
-            await BodyTooLarge(f"At most {limit} bytes.").response()(scope, receive, passage.send)
+            await refusal(scope, BodyTooLarge(f"At most {limit} bytes."))(scope, receive, passage.send)
+        elif scope.get(WITHIN):
+            await self._pass(scope, receive, passage)
         elif self.in_flight >= settings().max_in_flight and not scope["path"].startswith(UNLIMITED):
-            await Busy().response()(scope, receive, passage.send)
+            await refusal(scope, Busy())(scope, receive, passage.send)
         else:
             await self._enter(scope, counted(receive, limit), passage)
         passage.measure()
@@ -51,22 +57,26 @@ class Gate:
         self.in_flight += 1
         telemetry.REQUESTS_IN_FLIGHT.labels(self.service).set(self.in_flight)
         try:
+            await self._pass(scope, receive, passage)
+        finally:
+            self.in_flight -= 1
+            telemetry.REQUESTS_IN_FLIGHT.labels(self.service).set(self.in_flight)
+
+    async def _pass(self, scope: Scope, receive: Receive, passage: "Passage") -> None:
+        try:
             await self.app(scope, receive, passage.send)
         except Exception:
             log.exception("request_failed", method=scope["method"], route=passage.route())
             if passage.status is not None:
                 raise  # half an answer has left: only closing the connection tells the client so
-            await UnexpectedError().response()(scope, receive, passage.send)
-        finally:
-            self.in_flight -= 1
-            telemetry.REQUESTS_IN_FLIGHT.labels(self.service).set(self.in_flight)
+            await refusal(scope, UnexpectedError())(scope, receive, passage.send)
 
 
 class Passage:
     """One request's way through the gate."""
 
-    def __init__(self, service: str, scope: Scope, send: Send, trace: str) -> None:
-        self.service, self.scope, self.trace = service, scope, trace
+    def __init__(self, service: str, scope: Scope, send: Send, told: Mapping[str, str]) -> None:
+        self.service, self.scope, self.told = service, scope, told
         self.status: int | None = None
         self._send = send
         self._began = perf_counter()
@@ -76,7 +86,7 @@ class Passage:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.trace
+            headers.update(self.told)
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
         await self._send(message)

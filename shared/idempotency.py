@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer is stored in the effect's own transaction and given again for a day."""
+"""Idempotency keys: the first answer is stored in the effect's own transaction and given again for a day, or as long as asked."""
 
 import hashlib
 import json
@@ -23,6 +23,7 @@ from shared.db import Kernel, Session, insert_rows, lock_key
 from shared.problems import Problem
 
 KEPT = timedelta(hours=24)
+KEPT_FOR = "roundtable.kept_for"  # in an ASGI scope: how long this request's answer is kept, when not for a day
 JSON = "application/json"
 REPLAYED = "Idempotent-Replayed"
 
@@ -79,7 +80,7 @@ class Answer:
     def response(self, *, replayed: bool = False) -> Response:
         """Return it as a response, marked when it is told again."""
         extra = {REPLAYED: "true"} if replayed else {}
-        return Response(self.body, self.status, {**self.headers, **extra}, media_type=JSON)
+        return Response(self.body, self.status, {**self.headers, **extra}, media_type=JSON if self.body else None)
 
 
 class Replay(Exception):
@@ -152,9 +153,20 @@ async def stored(session: AsyncSession, client: str, keys: Mapping[str, bytes]) 
     }
 
 
-async def store(session: AsyncSession, client: str, answers: Mapping[str, tuple[bytes, Answer]]) -> None:
-    """Keep answers by key and request hash, in the caller's transaction."""
-    expires = datetime.now(UTC) + KEPT
+def kept_for(request: Request) -> timedelta:
+    """Return how long this request's answer is kept under its key."""
+    found: timedelta = request.scope.get(KEPT_FOR, KEPT)
+    return found
+
+
+async def store(
+    session: AsyncSession,
+    client: str,
+    answers: Mapping[str, tuple[bytes, Answer]],
+    kept: Mapping[str, timedelta] | None = None,
+) -> None:
+    """Keep answers by key and request hash, in the caller's transaction; a key not named in `kept` for a day."""
+    now, kept = datetime.now(UTC), kept or {}
     rows = [
         {
             "client": client,
@@ -163,7 +175,7 @@ async def store(session: AsyncSession, client: str, answers: Mapping[str, tuple[
             "status": given.status,
             "headers": dict(given.headers),
             "body": given.body,
-            "expires_at": expires,
+            "expires_at": now + kept.get(key, KEPT),
         }
         for key, (digest, given) in answers.items()
     ]
@@ -173,8 +185,10 @@ async def store(session: AsyncSession, client: str, answers: Mapping[str, tuple[
 class Once:
     """The request's promise to take effect once: asks before the work whether it was done, keeps the answer after it."""
 
-    def __init__(self, session: AsyncSession, caller: Caller, key: str | None, digest: bytes) -> None:
-        self.session, self.caller, self.key, self.digest = session, caller, key, digest
+    def __init__(
+        self, session: AsyncSession, caller: Caller, key: str | None, digest: bytes, kept: timedelta = KEPT
+    ) -> None:
+        self.session, self.caller, self.key, self.digest, self.kept = session, caller, key, digest, kept
 
     async def begin(self) -> None:
         """Raise `Replay` when the key was answered, `KeyReused` or `RequestInProgress` when it cannot be used."""
@@ -193,7 +207,8 @@ class Once:
         """Keep the answer with the effect and return it."""
         if self.key is not None:
             try:
-                await store(self.session, self.caller.client, {self.key: (self.digest, given)})
+                answers = {self.key: (self.digest, given)}
+                await store(self.session, self.caller.client, answers, {self.key: self.kept})
             except IntegrityError:
                 raise RequestInProgress from None
         return given.response()
@@ -202,7 +217,8 @@ class Once:
 async def once(request: Request, session: Session, caller: AnyCaller, key: KeyHeader = None) -> Once:
     """Prepare the request's promise; its content is what was parsed, so it needs the body to be JSON."""
     body = getattr(request.state, "json", None)
-    promise = Once(session, caller, key, request_hash(request.method, request.scope["path"], body) if key else b"")
+    digest = request_hash(request.method, request.scope["path"], body) if key else b""
+    promise = Once(session, caller, key, digest, kept_for(request))
     await promise.begin()
     return promise
 

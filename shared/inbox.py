@@ -1,14 +1,12 @@
 """The inbox: each event takes effect once, in its aggregate's order, in one transaction with its effect."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
-from uuid import UUID, uuid5
+from uuid import UUID
 
-import structlog
-from pydantic import ValidationError
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -26,14 +24,17 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.batch import Batch, Unsettled
 from shared.db import Kernel, insert_rows, lock_key
-from shared.events.event import PREFIX, Envelope, Event, contracts
+from shared.events.event import PREFIX, Event
+from shared.incoming import Incoming, read
 
-log = structlog.get_logger()
+__all__ = ["END", "Batch", "DeadLetter", "Inbox", "InboxPosition", "Incoming", "Subscriber", "Verdict", "read"]
 
-UNREADABLE = UUID("6f6a39ab-1c0d-4c0b-9d4a-3b8f5b8f9a41")  # namespace of ids for messages that carry none
+
+END = 2**31 - 1  # the version under which the last event of an aggregate is kept: none is higher, so none follows
 
 E = TypeVar("E", bound=Event)
 
@@ -42,10 +43,17 @@ HEADS = text(
     "SELECT each.id, (SELECT version FROM inbox WHERE aggregate_id = each.id ORDER BY version DESC LIMIT 1)"
     " FROM unnest(CAST(:aggregates AS text[])) AS each(id)"
 )
+# Shared with others, against a rebuild; and alone in this schema, since what one batch recomputes hangs on another's rows.
+ONE_AT_A_TIME = text(
+    "SELECT pg_advisory_xact_lock_shared(:key), pg_advisory_xact_lock(hashtextextended(current_schema() || ' batch', 0))"
+)
 
 
 class Inbox(Kernel):
-    """An event that took effect here, or that somebody decided to skip."""
+    """An event that took effect here, that somebody decided to skip, or that came too late for an aggregate that had ended.
+
+    The last event of an aggregate is kept as version `END`.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (Index("uq_inbox_aggregate_id_version", "aggregate_id", "version", unique=True),)
@@ -85,89 +93,29 @@ class InboxPosition(Kernel):
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message as it came; `event` is None when it cannot be read, and `reason` then says why."""
-
-    event_id: UUID
-    aggregate_id: str
-    version: int
-    subject: str
-    body: str
-    tries: int = 1
-    traceparent: str | None = None
-    occurred_at: datetime | None = None
-    event: Event | None = None
-    reason: str = ""
-
-
-def read(subject: str, body: bytes, tries: int = 1) -> Incoming:
-    """Read a message; never fails, since what cannot be read must be set aside and named."""
-    raw = body.decode(errors="replace").replace("\x00", "")
-    name = subject.removeprefix(PREFIX)
-    try:
-        envelope = Envelope.model_validate_json(body)
-    except ValidationError:
-        return Incoming(
-            uuid5(UNREADABLE, raw), f"unreadable:{uuid5(UNREADABLE, raw)}", 1, name, raw, tries, reason="not an event"
-        )
-    contract, event, reason = contracts().get(name), None, ""
-    if contract is None:
-        reason = "unknown event or version"
-    else:
-        try:
-            event = contract.model_validate(envelope.data)
-        except ValidationError:
-            reason = "does not fit its contract"
-    return Incoming(
-        envelope.id,
-        envelope.aggregateid,
-        envelope.aggregateversion,
-        name,
-        raw,
-        tries,
-        envelope.traceparent,
-        envelope.time,
-        event,
-        reason,
-    )
-
-
-class Batch:
-    """What a batch of events teaches: rows are gathered column by column and written together at the end."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
-        self._rows: dict[type[DeclarativeBase], dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
-
-    def learn(self, table: type[DeclarativeBase], key: Mapping[str, Any], **columns: Any) -> None:  # noqa: ANN401
-        """Note these columns of the row with this key; columns not named stay as they are."""
-        row = self._rows[table].setdefault(tuple(key.values()), dict(key))
-        row.update(columns)
-
-    async def write(self) -> None:
-        """Upsert what was learned, one statement per table and set of columns."""
-        for table, rows in self._rows.items():
-            alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-            for row in rows.values():
-                alike[tuple(sorted(row))].append(row)
-            key = [column.name for column in table.__table__.primary_key]
-            for columns, same in alike.items():
-                ordered = [{name: row[name] for name in columns} for row in same]
-                await insert_rows(self.session, table, ordered, conflict="update", key=key)
-        self._rows.clear()
-
-
 Handler = Callable[[Batch, Event], Awaitable[None]]
 
 
 @dataclass
 class Verdict:
-    """What became of a batch: what took effect, what must come again, and what was set aside; the rest was known."""
+    """What became of a batch: what took effect, what must come again, what was set aside, and what came after the end.
+
+    The rest was known. Of what came after its aggregate's end, nothing but its id is kept.
+    """
 
     early: list[Incoming] = field(default_factory=list)
     aside: list[tuple[Incoming, str]] = field(default_factory=list)
     applied: list[Incoming] = field(default_factory=list)
+    dropped: list[Incoming] = field(default_factory=list)
+
+    def end(self, last: Incoming) -> None:
+        """Let the last event of an aggregate take effect; what was to wait for it, or for others, need not."""
+        ended = last.aggregate_id
+        self.dropped += [each for each in self.early if each.aggregate_id == ended]
+        self.dropped += [each for each, _ in self.aside if each.aggregate_id == ended]
+        self.early = [each for each in self.early if each.aggregate_id != ended]
+        self.aside = [(each, state) for each, state in self.aside if each.aggregate_id != ended]
+        self.applied.append(last)
 
 
 class Subscriber:
@@ -190,14 +138,20 @@ class Subscriber:
 
         return register
 
-    async def apply(self, session: AsyncSession, messages: Sequence[Incoming], *, last_try: int = 5) -> Verdict:
+    async def apply(
+        self,
+        session: AsyncSession,
+        messages: Sequence[Incoming],
+        *,
+        last_try: int = 5,
+        later: Unsettled | None = None,
+    ) -> Verdict:
         """Decide about each message, let those whose turn it is take effect; the caller commits, then acknowledges.
 
+        What hangs on several rows is recomputed at once, or noted in `later` for a caller who does that once for many batches.
         Raises whatever a projection raises: the caller then tries the messages in smaller groups.
         """
-        await session.execute(
-            text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": lock_key(self.service, "rebuild")}
-        )
+        await session.execute(ONE_AT_A_TIME, {"key": lock_key(self.service, "rebuild")})
         aggregates = list({message.aggregate_id for message in messages})
         heads, seen, letters = await self._known(session, aggregates, [message.event_id for message in messages])
         verdict = Verdict()
@@ -214,7 +168,9 @@ class Subscriber:
                 self._judge(
                     read(PREFIX + next_one.subject, next_one.body.encode()), verdict, heads, seen, stuck, last_try
                 )
-        await self._take_effect(session, verdict, released)
+        ended = {message.aggregate_id for message in verdict.applied if message.is_last}
+        behind = [letter for letter in letters if letter.aggregate_id in ended and letter.event_id not in set(released)]
+        await self._take_effect(Batch(session, later), verdict, behind, released)
         return verdict
 
     async def _known(
@@ -244,7 +200,12 @@ class Subscriber:
     ) -> None:
         if message.event_id in seen:
             return
-        if message.aggregate_id in stuck:
+        if heads[message.aggregate_id] == END:
+            verdict.dropped.append(message)
+        elif message.is_last:
+            verdict.end(message)
+            heads[message.aggregate_id] = END
+        elif message.aggregate_id in stuck:
             verdict.aside.append((message, "held"))
         elif message.reason:
             verdict.aside.append((message, "parked"))
@@ -260,17 +221,23 @@ class Subscriber:
             verdict.early.append(message)
         seen.add(message.event_id)
 
-    async def _take_effect(self, session: AsyncSession, verdict: Verdict, released: list[UUID]) -> None:
-        """Write inbox rows, effects and letters of one verdict."""
-        await insert_rows(session, Inbox, [_inbox_row(message) for message in verdict.applied])
-        batch = Batch(session)
+    async def _take_effect(
+        self, batch: Batch, verdict: Verdict, behind: Sequence[DeadLetter], released: list[UUID]
+    ) -> None:
+        """Write inbox rows, effects and letters of one verdict; of letters `behind` an aggregate's end, ids alone stay."""
+        session = batch.session
+        took = [_inbox_row(each) | ({"version": END} if each.is_last else {}) for each in verdict.applied]
+        await insert_rows(session, Inbox, took)
+        late = [*map(_inbox_row, verdict.dropped), *map(_inbox_row, behind)]
+        await insert_rows(session, Inbox, late, conflict="nothing")
         for message in verdict.applied:
             if message.event is not None and (handler := self.handlers.get(message.subject)):
+                batch.at = message.occurred_at
                 await handler(batch, message.event)
         await batch.write()
         await insert_rows(session, DeadLetter, [_letter_row(*each) for each in verdict.aside], conflict="nothing")
-        if released:
-            await session.execute(delete(DeadLetter).where(DeadLetter.event_id.in_(released)))
+        if gone := [*released, *(letter.event_id for letter in behind)]:
+            await session.execute(delete(DeadLetter).where(DeadLetter.event_id.in_(gone)))
         if verdict.applied:
             await session.execute(
                 text("UPDATE inbox_position SET events = events + :count, at = now()"), {"count": len(verdict.applied)}

@@ -28,7 +28,10 @@ from shared.telemetry import traceparent
 
 
 class Outbox(Kernel):
-    """An event to be sent, or sent; never deleted, so that streams and facts can be made again from here."""
+    """An event to be sent, or sent; never deleted, so that streams and facts can be made again from here.
+
+    Unpublished and yet with a `stream_seq`: its message was taken out of the stream, and a new one is to stand for it.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (

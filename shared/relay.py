@@ -91,9 +91,14 @@ class Relay:
         return len(rows)
 
     def _outgoing(self, row: Any) -> Outgoing:  # noqa: ANN401 - a row of Outbox's columns
+        """Return an event as a message; one that was sent and is to be sent anew takes the place of its first message.
+
+        It needs an id of its own then: under the old one the stream would take it for a repetition and not store it.
+        """
+        replacing = "" if row.stream_seq is None else f":{row.stream_seq}"
         return Outgoing(
             subject=f"{PREFIX}{row.subject}",
-            message_id=str(row.event_id),
+            message_id=f"{row.event_id}{replacing}",
             traceparent=row.traceparent,
             body=travelling(row, self.service),
         )

@@ -8,6 +8,8 @@ from pydantic import Field, PostgresDsn, SecretStr, UrlConstraints
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.codes import SourceOfReferral
+
 NatsUrl = Annotated[Url, UrlConstraints(allowed_schemes=["nats", "tls"])]
 
 
@@ -46,11 +48,25 @@ class Settings(BaseSettings):
         None,
         description="Referrals only: key-encryption, blind-index and pseudonym keys, as JSON, outside the database.",
     )
+    fhir_sources: dict[str, SourceOfReferral] = Field(
+        {},
+        description="Referrals only: the source of referral of a client's FHIR messages that name none, as JSON: client to code.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line to log.")
     max_body: int = Field(256 * 1024, ge=1024, description="Largest request body, bytes.")
     max_bulk_body: int = Field(32 * 1024 * 1024, ge=1024, description="Largest body of a bulk endpoint, bytes.")
     max_in_flight: int = Field(
         200, ge=1, description="Requests one process works on at once; more are refused with 503 and Retry-After."
+    )
+    sync_kept_days: int = Field(
+        90, ge=1, le=3650, description="Days in which an operation sent again through `/v1/sync` is answered as before."
+    )
+    webhook_allow_private: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        description="Referrals only: webhooks may be sent to private addresses and by http; for one machine and tests.",
+    )
+    webhook_kept_days: int = Field(
+        30, ge=1, description="Referrals only: days in which settled messages to referrers stay in the log."
     )
     suppress_below: int = Field(5, ge=5, description="Published counts below this are suppressed; may only be raised.")
 

@@ -14,6 +14,13 @@ class BadJson(ValueError):
     """Why a text is not accepted as JSON; never quotes the text."""
 
 
+class TooDeep(BadJson):
+    """A text nests deeper than anything that is meant to be read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the text nests deeper than {MAX_DEPTH} levels")
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -57,7 +64,7 @@ def decode(text: str) -> Any:  # noqa: ANN401 - any JSON
     except BadJson:
         raise
     except RecursionError:
-        raise BadJson(f"the text nests deeper than {MAX_DEPTH} levels") from None
+        raise TooDeep from None
     except json.JSONDecodeError as problem:
         raise BadJson(f"the text is not JSON from position {problem.pos} on") from None
     if "\\u" in text or text.count("{") + text.count("[") > MAX_DEPTH:  # nothing else can hide what `check` looks for
@@ -77,7 +84,7 @@ def check(value: object, depth: int = 1) -> None:
                 raise BadJson("a text holds half of a surrogate pair") from None
     elif isinstance(value, dict | list):
         if depth > MAX_DEPTH:
-            raise BadJson(f"the text nests deeper than {MAX_DEPTH} levels")
+            raise TooDeep
         for part in _parts(value):
             check(part, depth + 1)
 

@@ -35,6 +35,16 @@ WORKER_SILENT_SECONDS = Gauge(
     "roundtable_worker_silent_seconds", "Time since the service's worker gave a sign of life, seconds.", ["service"]
 )
 EVENTS_APPLIED = Gauge("roundtable_events_applied", "Events applied since the service's tables were made.", ["service"])
+WEBHOOKS_WAITING = Gauge("roundtable_webhooks_waiting", "Messages to referrers still to be delivered.", ["service"])
+WEBHOOKS_OVERDUE_SECONDS = Gauge(
+    "roundtable_webhooks_overdue_seconds", "How long the most overdue message to a referrer has been due.", ["service"]
+)
+WEBHOOKS_GIVEN_UP = Gauge(
+    "roundtable_webhooks_given_up", "Messages to referrers given up, as far back as the log is kept.", ["service"]
+)
+WEBHOOKS_DISABLED = Gauge(
+    "roundtable_webhooks_disabled", "Webhooks disabled because their receivers are gone or take nothing.", ["service"]
+)
 
 
 def new_trace() -> str:

@@ -71,6 +71,21 @@ def test_a_new_wrapping_key_takes_over_while_people_of_the_old_one_stay_readable
         both.open_person(newcomer, "1", rewrapped)
 
 
+def test_a_secret_that_belongs_to_no_person_is_read_for_its_purpose_and_row_only_whatever_key_is_current() -> None:
+    row, before = uuid4(), a_keyring()
+    sealed = before.seal("erasure", row, "Okafor")
+    both = a_keyring("2", **{"1": key("a"), "2": key("b")})
+    assert before.open("erasure", row, sealed) == both.open("erasure", row, sealed) == "Okafor"
+    assert b"Okafor" not in sealed
+    for purpose, other in (("webhook", row), ("erasure", uuid4())):
+        with pytest.raises(InvalidTag):
+            before.open(purpose, other, sealed)
+    with pytest.raises(InvalidTag):
+        before.open("erasure", row, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    with pytest.raises(KeyError):
+        before.open("erasure", row, both.seal("erasure", row, "Okafor"))
+
+
 def test_an_index_finds_the_same_value_again_and_says_nothing_without_its_key() -> None:
     ring = a_keyring()
     other = Keyring(ring.wrapping, ring.current, key("x"), ring.pseudonym)

@@ -171,7 +171,7 @@ async def blocked(admin: "asyncpg.Connection[asyncpg.Record]", source_id: str) -
     person = uuid4()
     transaction = admin.transaction()
     await transaction.start()
-    await admin.execute("INSERT INTO people (id) VALUES ($1)", person)
+    await admin.execute("INSERT INTO people (id, version, announced) VALUES ($1, 1, 1)", person)
     await admin.execute(
         "INSERT INTO referrals (id, person_id, client, source_system, source_id, content_digest, received_on, source,"
         " pathway, programme, status, version, created_at) VALUES (gen_random_uuid(), $1, 'iaptus', 'iaptus', $2, '',"

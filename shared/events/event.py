@@ -21,13 +21,17 @@ class Event(BaseModel):
 
     subject: ClassVar[str] = ""
     aggregate: ClassVar[str] = ""
+    last: ClassVar[bool] = False
 
-    def __init_subclass__(cls, *, subject: str, aggregate: str, **options: Any) -> None:  # noqa: ANN401 - pydantic's own
-        """Register the contract under `subject`; `aggregate` names the field that orders its versions."""
+    def __init_subclass__(cls, *, subject: str, aggregate: str, last: bool = False, **options: Any) -> None:  # noqa: ANN401 - pydantic's own
+        """Register the contract under `subject`; `aggregate` names the field that orders its versions.
+
+        `last` says that nothing may follow in the aggregate: such an event takes effect whatever else has come or not.
+        """
         super().__init_subclass__(**options)
         if subject in _contracts and _contracts[subject].__qualname__ != cls.__qualname__:
             raise TypeError(f"two contracts for {subject}")
-        cls.subject, cls.aggregate = subject, aggregate
+        cls.subject, cls.aggregate, cls.last = subject, aggregate, last
         _contracts[subject] = cls
 
     @property

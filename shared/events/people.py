@@ -61,7 +61,7 @@ class PersonRestricted(Event, subject="people.restricted.v1", aggregate="person_
     restricted: bool = True
 
 
-class PersonErased(Event, subject="people.erased.v1", aggregate="person_key"):
+class PersonErased(Event, subject="people.erased.v1", aggregate="person_key", last=True):
     """A person was erased: nothing may link their pathways to a person any more; the last event of its aggregate."""
 
     person_key: PersonKey

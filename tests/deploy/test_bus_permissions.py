@@ -77,10 +77,20 @@ async def test_no_service_administers_streams(connect: Connect, service: str) ->
         f"STREAM.PURGE.{STREAM}",
         f"STREAM.UPDATE.{STREAM}",
         f"STREAM.MSG.GET.{STREAM}",
+        f"DIRECT.GET.{STREAM}",
         f"CONSUMER.DELETE.{STREAM}.reporting",
         f"CONSUMER.CREATE.{STREAM}.spy",
     )
     assert not any(await asyncio.gather(*(answered(client, f"$JS.API.{door}") for door in doors)))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_only_referrals_takes_a_message_out_of_the_stream(connect: Connect, service: str) -> None:
+    client, admin = await connect(service), await connect("admin", "_INBOX")
+    stored = await admin.request("roundtable.people.something.v1", b"{}", timeout=2)
+    sequence = json.dumps({"seq": json.loads(stored.data)["seq"]}).encode()
+    deleted = await answered(client, f"$JS.API.STREAM.MSG.DELETE.{STREAM}", sequence)
+    assert deleted == (service == "referrals")
 
 
 async def test_a_service_sees_the_stream_but_only_its_own_durable(connect: Connect) -> None:

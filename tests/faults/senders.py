@@ -44,6 +44,8 @@ class Senders:
         shots = []
         for number in range(count):
             referral = a_canary(source_system="faults", source_id=f"F-{self.seed}-{number}")
+            if number % 10:  # every tenth is of one and the same person, the others of people without an NHS number
+                del referral["person"]["nhs_number"]
             key = f"key-{self.seed}-{number}"
             request = post("/v1/referrals", referral, {**headers, "Idempotency-Key": key})
             at = number

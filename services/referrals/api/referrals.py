@@ -24,6 +24,7 @@ from shared.idempotency import (
     KeyReused,
     RequestInProgress,
     answer,
+    kept_for,
     request_hash,
     running,
     store,
@@ -71,7 +72,7 @@ async def receive(request: Request, new: NewReferral, caller: Writer, key: KeyHe
     """Record a referral; sending the same one again is safe and answers 200 with the one recorded."""
     digest = request_hash(request.method, request.scope["path"], request.state.json) if key else b""
     with running(caller.client, key):
-        told = await take_in(caller, Knock(Arrival(new, trace_id()), key, digest))
+        told = await take_in(caller, Knock(Arrival(new, trace_id()), key, digest, kept_for(request)))
     return told.answer.response(replayed=told.replayed)
 
 
@@ -124,9 +125,9 @@ async def _bulk_once(request: Request, caller: Caller, key: str, *, dry_run: boo
 @api.get("/v1/referrals/{referral_id}", response_model=IdentifiedReferral | Referral, responses=responses(NotFound))
 async def read(referral_id: UUID, caller: Reader, session: Session) -> Response:
     """Read a referral; with `people:read`, who it is about as well. The read is audited."""
-    row = await queries.referral(session, referral_id)
+    row = await queries.referral(session, caller, referral_id)
     seen = "identified" if not caller.missing("people:read") else "coded"
-    shown = await queries.identified(session, row) if seen == "identified" else queries.shown(row)
+    shown = await queries.identified(session, caller, row) if seen == "identified" else queries.shown(row)
     await audit.record(session, [audit.entry(caller, "read", "referral", row.id, person_id=row.person_id, detail=seen)])
     return answer(HTTPStatus.OK, shown, version=row.version).response()
 
@@ -134,7 +135,7 @@ async def read(referral_id: UUID, caller: Reader, session: Session) -> Response:
 @api.get("/v1/referrals")
 async def read_list(filters: Annotated[queries.Filters, Query()], caller: Reader, session: Session) -> Page[Referral]:
     """List referrals in order of receipt, coded fields only. The read is audited."""
-    page = await queries.referrals(session, filters)
+    page = await queries.referrals(session, caller, filters)
     named = ",".join(sorted(filters.chosen()))
     await audit.record(
         session, [audit.entry(caller, "read", "referrals", detail=f"list {named} rows={len(page.items)}")]

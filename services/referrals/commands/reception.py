@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from services.referrals.schemas.referrals import BulkResult, BulkResults, NewRef
 from shared.auth import Caller
 from shared.db import commit, is_away, limit_to, session_maker
 from shared.group_commit import GroupCommit
-from shared.idempotency import Answer, KeyReused, RequestInProgress, answer, store, stored
+from shared.idempotency import KEPT, Answer, KeyReused, RequestInProgress, answer, store, stored
 from shared.problems import Problem, UnexpectedError
 from shared.telemetry import trace_id
 
@@ -29,11 +30,12 @@ class BulkUnfinished(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """One POST of a referral: what arrived, and the key that makes a retry safe, with the request's hash."""
+    """One POST of a referral: what arrived, and the key that makes a retry safe, with the request's hash and its life."""
 
     arrival: Arrival
     key: str | None = None
     digest: bytes = b""
+    kept: timedelta = KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ async def _together(caller: Caller, knocks: Sequence[Knock]) -> list[Told | Prob
             if knock.key is not None:
                 keep[knock.key] = (knock.digest, given)
         try:
-            await store(session, caller.client, keep)
+            await store(
+                session, caller.client, keep, {knock.key: knock.kept for knock in knocks if knock.key is not None}
+            )
         except IntegrityError:
             raise RequestInProgress from None
         await commit(session)
@@ -139,7 +143,7 @@ async def _take_in_chunk(
 async def _record(caller: Caller, arrivals: Sequence[Arrival], trial: AsyncSession | None) -> list[Received | Problem]:
     """Record arrivals in one transaction; when the database refuses it, one by one, so that only the one at fault fails."""
     if trial is not None:
-        return await receive(trial, caller, arrivals)
+        return await receive(trial, caller, arrivals, dry_run=True)
     try:
         async with session_maker()() as session:
             limit_to(session, caller.sites)

@@ -23,8 +23,30 @@ BY_WHAT_IT_HANGS_ON = {
     "match_keys": "EXISTS (SELECT FROM people WHERE people.id = match_keys.person_id)",
     "possible_matches": "2 = (SELECT count(*) FROM people WHERE people.id IN (person_id, other_id))",
     "merges": "2 = (SELECT count(*) FROM people WHERE people.id IN (person_id, into_id))",
+    "webhook_deliveries": """
+CASE current_setting('app.sites', true)
+    WHEN '*' THEN true
+    ELSE EXISTS (SELECT FROM webhook_endpoints WHERE webhook_endpoints.id = endpoint_id)
+        AND (referral_id IS NULL OR EXISTS (SELECT FROM referrals WHERE referrals.id = referral_id))
+END
+""",
+    "webhook_attempts": "EXISTS (SELECT FROM webhook_deliveries WHERE webhook_deliveries.id = delivery_id)",
     "announced_roots": "2 = (SELECT count(*) FROM people WHERE people.id IN (person_id, root_id))",
 }
+# An endpoint is changed by whoever speaks for all of its sites; whoever speaks for one may have it told of that one's.
+ENDPOINT_OF_MY_SITES = """
+CASE current_setting('app.sites', true)
+    WHEN '*' THEN true
+    ELSE sites <@ string_to_array(NULLIF(current_setting('app.sites', true), ''), ',')::uuid[]
+END
+"""
+ENDPOINT_TOLD_OF_MY_SITES = """
+CASE current_setting('app.sites', true)
+    WHEN '*' THEN true
+    ELSE NULLIF(current_setting('app.sites', true), '') IS NOT NULL
+        AND (sites IS NULL OR sites && string_to_array(NULLIF(current_setting('app.sites', true), ''), ',')::uuid[])
+END
+"""
 # A person belonged to whoever saw one of their referrals; now to the site that this was recorded for.
 REHOUSE = """
 UPDATE people SET site_id = referrals.site_id FROM referrals WHERE referrals.person_id = people.id;
@@ -51,6 +73,7 @@ def upgrade() -> None:
         sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_because", sa.String(length=100), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
@@ -85,7 +108,8 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_by", sa.String(length=200), nullable=False),
         sa.Column("decision", sa.LargeBinary(), nullable=False),
-        sa.Column("sequences", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("counts", postgresql.JSONB(), nullable=False),
+        sa.Column("messages", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_erasures_person_id_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
@@ -98,7 +122,6 @@ def upgrade() -> None:
         "match_keys",
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_match_keys_person_id_people")),
         sa.PrimaryKeyConstraint("key", "person_id", name=op.f("pk_match_keys")),
     )
     op.create_index(op.f("ix_match_keys_person_id"), "match_keys", ["person_id"], unique=False)
@@ -112,13 +135,15 @@ def upgrade() -> None:
         sa.Column("merged_by", sa.String(length=200), nullable=False),
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("undone_by", sa.String(length=200), nullable=True),
+        sa.Column("reason", sa.LargeBinary(), nullable=True),
+        sa.Column("undone_reason", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["into_id"], ["people.id"], name=op.f("fk_merges_into_id_people")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_merges_person_id_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_merges")),
     )
     op.create_index("ix_merges_into_id", "merges", ["into_id"], unique=False)
     op.create_index(
-        "uq_merges_person_id", "merges", ["person_id"], unique=True, postgresql_where=sa.text("undone_at IS NULL")
+        "uq_merges_pair", "merges", ["person_id", "into_id"], unique=True, postgresql_where=sa.text("undone_at IS NULL")
     )
     op.create_table(
         "possible_matches",
@@ -173,6 +198,7 @@ def upgrade() -> None:
         sa.Column("site_id", sa.Uuid(), nullable=True),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=True),
+        sa.Column("headers", sa.LargeBinary(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_messages_person_id_people")),
         sa.ForeignKeyConstraint(["referral_id"], ["referrals.id"], name=op.f("fk_messages_referral_id_referrals")),
@@ -193,7 +219,10 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(length=10), nullable=True),
         sa.ForeignKeyConstraint(
-            ["endpoint_id"], ["webhook_endpoints.id"], name=op.f("fk_webhook_deliveries_endpoint_id_webhook_endpoints")
+            ["endpoint_id"],
+            ["webhook_endpoints.id"],
+            name=op.f("fk_webhook_deliveries_endpoint_id_webhook_endpoints"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["referral_id"], ["referrals.id"], name=op.f("fk_webhook_deliveries_referral_id_referrals")
@@ -210,6 +239,20 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_deliveries_endpoint_id", "webhook_deliveries", ["endpoint_id", "created_at", "id"], unique=False
     )
+    op.create_index(
+        "ix_webhook_deliveries_waiting",
+        "webhook_deliveries",
+        ["endpoint_id", "created_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_settled_at",
+        "webhook_deliveries",
+        ["settled_at"],
+        unique=False,
+        postgresql_where=sa.text("settled_at IS NOT NULL"),
+    )
     op.create_index("ix_webhook_deliveries_referral_id", "webhook_deliveries", ["referral_id"], unique=False)
     op.create_table(
         "webhook_attempts",
@@ -220,7 +263,10 @@ def upgrade() -> None:
         sa.Column("trouble", sa.String(length=60), nullable=True),
         sa.Column("milliseconds", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["delivery_id"], ["webhook_deliveries.id"], name=op.f("fk_webhook_attempts_delivery_id_webhook_deliveries")
+            ["delivery_id"],
+            ["webhook_deliveries.id"],
+            name=op.f("fk_webhook_attempts_delivery_id_webhook_deliveries"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_attempts")),
     )
@@ -233,8 +279,13 @@ def upgrade() -> None:
     op.add_column("people", sa.Column("site_id", sa.Uuid(), nullable=True))
     op.add_column("people", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("people", sa.Column("announced", sa.Integer(), nullable=False, server_default="1"))
+    for found_by in ("name_index", "local_id_index"):
+        op.add_column("people", sa.Column(found_by, sa.LargeBinary(), nullable=True))
+        where = sa.text(f"{found_by} IS NOT NULL")
+        op.create_index(f"ix_people_{found_by}", "people", [found_by], unique=False, postgresql_where=where)
     op.add_column("people", sa.Column("examined_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("people", sa.Column("restricted_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("people", sa.Column("restriction", sa.LargeBinary(), nullable=True))
     op.add_column("people", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_people_unexamined", "people", ["id"], unique=False, postgresql_where=sa.text("examined_at IS NULL")
@@ -260,11 +311,12 @@ def upgrade() -> None:
     op.alter_column("people", "announced", server_default=None)
     for table in ("people", "person_keys", "demographics"):
         op.execute(f"DROP POLICY by_site ON {table}")
-    policies = dict.fromkeys(BY_SITE, OF_MY_SITES) | BY_WHAT_IT_HANGS_ON
+    policies = dict.fromkeys(BY_SITE, OF_MY_SITES) | BY_WHAT_IT_HANGS_ON | {"webhook_endpoints": ENDPOINT_OF_MY_SITES}
     for table, condition in policies.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY by_site ON {table} USING ({condition}) WITH CHECK ({condition})")
+    op.execute(f"CREATE POLICY told ON webhook_endpoints FOR SELECT USING ({ENDPOINT_TOLD_OF_MY_SITES})")
 
 
 def downgrade() -> None:
@@ -289,7 +341,10 @@ def downgrade() -> None:
     op.drop_column("referrals", "triage_decision")
     op.drop_column("person_keys", "site_id")
     op.drop_index("ix_people_unexamined", table_name="people", postgresql_where=sa.text("examined_at IS NULL"))
+    op.drop_column("people", "local_id_index")
+    op.drop_column("people", "name_index")
     op.drop_column("people", "erased_at")
+    op.drop_column("people", "restriction")
     op.drop_column("people", "restricted_at")
     op.drop_column("people", "examined_at")
     op.drop_column("people", "announced")
@@ -299,6 +354,16 @@ def downgrade() -> None:
     op.drop_column("demographics", "site_id")
     op.drop_index("ix_webhook_attempts_delivery_id", table_name="webhook_attempts")
     op.drop_table("webhook_attempts")
+    op.drop_index(
+        "ix_webhook_deliveries_settled_at",
+        table_name="webhook_deliveries",
+        postgresql_where=sa.text("settled_at IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_webhook_deliveries_waiting",
+        table_name="webhook_deliveries",
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
     op.drop_index("ix_webhook_deliveries_referral_id", table_name="webhook_deliveries")
     op.drop_index("ix_webhook_deliveries_endpoint_id", table_name="webhook_deliveries")
     op.drop_index(
@@ -312,7 +377,7 @@ def downgrade() -> None:
     op.drop_table("contacts")
     op.drop_index(op.f("ix_possible_matches_other_id"), table_name="possible_matches")
     op.drop_table("possible_matches")
-    op.drop_index("uq_merges_person_id", table_name="merges", postgresql_where=sa.text("undone_at IS NULL"))
+    op.drop_index("uq_merges_pair", table_name="merges", postgresql_where=sa.text("undone_at IS NULL"))
     op.drop_index("ix_merges_into_id", table_name="merges")
     op.drop_table("merges")
     op.drop_index(op.f("ix_match_keys_person_id"), table_name="match_keys")

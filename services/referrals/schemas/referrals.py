@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from services.referrals.domain import identifiers
+from services.referrals.domain.pathway import Decision, Status
 from shared.codes import (
     Disability,
     EmploymentStatus,
@@ -26,7 +27,6 @@ from shared.codes import (
 from shared.days import Day
 
 Pathway = Literal["triage", "drop_in"]
-Status = Literal["received", "accepted", "rejected", "redirected", "in_treatment", "discharged"]
 
 
 def _nhs_number(text: str) -> str:
@@ -48,6 +48,8 @@ def _postcode(text: str) -> str:
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 Programme = Annotated[str, StringConstraints(pattern="^[a-z0-9_]{1,64}$")]
+NhsNumber = Annotated[str, Field(max_length=20), AfterValidator(_nhs_number)]
+Postcode = Annotated[str, Field(max_length=12), AfterValidator(_postcode)]
 EXAMPLE_PERSON: dict[str, Any] = {
     "nhs_number": "9434765919",
     "family_name": "Okafor",
@@ -78,14 +80,12 @@ class Strict(BaseModel):
 class NewPerson(Strict):
     """Who is referred, as far as known: a person may be wholly anonymous. Absent means not recorded."""
 
-    nhs_number: Annotated[str, Field(max_length=20), AfterValidator(_nhs_number)] | None = Field(
-        None, description="Ten digits; the check digit is verified."
-    )
+    nhs_number: NhsNumber | None = Field(None, description="Ten digits; the check digit is verified.")
     local_patient_id: Text | None = None
     family_name: Text | None = None
     given_name: Text | None = None
     birth_date: Day | None = None
-    postcode: Annotated[str, Field(max_length=12), AfterValidator(_postcode)] | None = None
+    postcode: Postcode | None = None
     phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() .-]{3,40}$")] | None = None
     email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")] | None = None
     gender_identity: GenderIdentity | None = None
@@ -142,11 +142,17 @@ class Referral(BaseModel):
     programme: str
     presenting_problem: str | None
     status: Status
+    triage_decision: Decision | None = None
     triaged_on: date | None = None
-    first_assessment_on: date | None = None
+    first_assessment_on: date | None = Field(
+        None, description="Derived from its contacts, as are treatment and course."
+    )
     first_treatment_on: date | None = None
+    last_treatment_on: date | None = None
+    treatment_contacts: int = Field(0, description="Attended treatment contacts, up to the end.")
+    finished_course: bool = Field(default=False, description="Ended, after at least two treatment contacts.")
     discharged_on: date | None = None
-    end_code: str | None = None
+    end_code: str | None = Field(None, description="Of the discharge, when it gave one.")
     version: int
     created_at: datetime
 
@@ -155,6 +161,8 @@ class IdentifiedReferral(Referral):
     """A referral with who it is about."""
 
     note: str | None = None
+    triage_reason: str | None = None
+    ended_reason: str | None = Field(None, description="Why it was discharged or reopened, whichever was last.")
     person: Person | None = None
 
 

@@ -11,12 +11,15 @@ from services.referrals.tables.schema import Base
 
 
 class MatchKey(Base):
-    """A keyed hash that two records share when they may be the same human; reveals nothing without the key."""
+    """A keyed hash that two records share when they may be the same human; reveals nothing without the key.
+
+    No foreign key: people's rows are never deleted, and checking seven keys each was half of what the matcher writes.
+    """
 
     __tablename__ = "match_keys"
 
     key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
+    person_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, index=True)
 
 
 class PossibleMatch(Base):
@@ -36,22 +39,27 @@ class PossibleMatch(Base):
 
 
 class Merge(Base):
-    """A record taken for the same human as another; undone, it is as if it had not been."""
+    """A record taken for the same human as another; undone, it is as if it had not been.
+
+    A record may be in several, since whoever does not see one of them must not be kept by it from making another.
+    """
 
     __tablename__ = "merges"
     __table_args__ = (
-        Index("uq_merges_person_id", "person_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+        Index("uq_merges_pair", "person_id", "into_id", unique=True, postgresql_where=text("undone_at IS NULL")),
         Index("ix_merges_into_id", "into_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
     into_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
-    rule: Mapped[str] = mapped_column(String(40))  # nhs_number, decision …
+    rule: Mapped[str] = mapped_column(String(40))  # nhs_number, name_birth_date_postcode, or decision
     merged_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     merged_by: Mapped[str] = mapped_column(String(200))
     undone_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     undone_by: Mapped[str | None] = mapped_column(String(200))
+    reason: Mapped[bytes | None] = mapped_column(LargeBinary)  # why, under the merged person's key
+    undone_reason: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class AnnouncedRoot(Base):

@@ -17,7 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.referrals.tables.schema import Base
@@ -43,6 +43,8 @@ class Person(Base):
     __tablename__ = "people"
     __table_args__ = (
         Index("ix_people_nhs_number_index", "nhs_number_index"),
+        Index("ix_people_name_index", "name_index", postgresql_where=text("name_index IS NOT NULL")),
+        Index("ix_people_local_id_index", "local_id_index", postgresql_where=text("local_id_index IS NOT NULL")),
         Index("ix_people_unexamined", "id", postgresql_where=text("examined_at IS NULL")),
     )
 
@@ -52,6 +54,8 @@ class Person(Base):
     announced: Mapped[int] = mapped_column(Integer)  # the version of the person's last event
     nhs_number: Mapped[bytes | None] = mapped_column(LargeBinary)
     nhs_number_index: Mapped[bytes | None] = mapped_column(LargeBinary)
+    name_index: Mapped[bytes | None] = mapped_column(LargeBinary)  # of family name and birth date together
+    local_id_index: Mapped[bytes | None] = mapped_column(LargeBinary)
     local_patient_id: Mapped[bytes | None] = mapped_column(LargeBinary)
     family_name: Mapped[bytes | None] = mapped_column(LargeBinary)
     given_name: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -64,6 +68,7 @@ class Person(Base):
         DateTime(timezone=True)
     )  # by the matcher; NULL: to be examined
     restricted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    restriction: Mapped[bytes | None] = mapped_column(LargeBinary)  # why it was put or lifted last
     erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
@@ -136,5 +141,8 @@ class Erasure(Base):
     decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     recorded_by: Mapped[str] = mapped_column(String(200))
     decision: Mapped[bytes] = mapped_column(LargeBinary)
-    sequences: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))  # messages still to be taken out of the stream
+    counts: Mapped[dict[str, int]] = mapped_column(JSONB)  # what was erased, by store
+    messages: Mapped[list[int]] = mapped_column(
+        ARRAY(BigInteger)
+    )  # outbox rows whose message is still to leave the stream
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -108,4 +108,5 @@ class Message(Base):
     site_id: Mapped[UUID | None] = mapped_column(Uuid)
     kind: Mapped[str] = mapped_column(String(10))  # new, update, cancel or remove
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
+    headers: Mapped[bytes | None] = mapped_column(LargeBinary)  # who sent it and with what, as the sender says; sealed
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -27,6 +27,7 @@ class WebhookEndpoint(Base):
     old_secret_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    held_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # as the receiver asked: Retry-After
     disabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     disabled_because: Mapped[str | None] = mapped_column(String(100))
 
@@ -37,17 +38,25 @@ class WebhookDelivery(Base):
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
         Index("ix_webhook_deliveries_due", "due_at", postgresql_where=text("settled_at IS NULL")),
+        Index(
+            "ix_webhook_deliveries_waiting",
+            "endpoint_id",
+            "created_at",
+            "id",
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+        Index("ix_webhook_deliveries_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
         Index("ix_webhook_deliveries_endpoint_id", "endpoint_id", "created_at", "id"),
         Index("ix_webhook_deliveries_referral_id", "referral_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
     referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referrals.id"))
     kind: Mapped[str] = mapped_column(String(60))
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))  # while it is being sent: when its claim ends
     tries: Mapped[int] = mapped_column(Integer)
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     outcome: Mapped[str | None] = mapped_column(String(10))  # delivered, given_up
@@ -60,7 +69,7 @@ class WebhookAttempt(Base):
     __table_args__ = (Index("ix_webhook_attempts_delivery_id", "delivery_id", "id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_deliveries.id"))
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_deliveries.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     status: Mapped[int | None] = mapped_column(Integer)
     trouble: Mapped[str | None] = mapped_column(String(60))

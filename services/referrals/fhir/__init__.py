@@ -1,0 +1,1 @@
+"""The BaRS-shaped door: referrals that come as FHIR messages."""

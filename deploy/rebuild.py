@@ -22,11 +22,13 @@ from deploy.migrate import OWNER
 from services.reporting.projections import subscriber
 from services.reporting.tables import Base
 from shared import bus as buses
+from shared.batch import Unsettled, settle_all
 from shared.db import connect, insert_rows, lock_key
 from shared.inbox import DeadLetter, Inbox, InboxPosition, Incoming
 
 HOUR = 3_600_000  # milliseconds
 SAY_EVERY = 2  # seconds
+SETTLE_AT = 20_000  # pathways at a time
 TRIES = 30  # to get the live tables for a moment, a second each
 KERNEL: tuple[Any, ...] = (InboxPosition.__table__, Inbox.__table__, DeadLetter.__table__)
 FACTS: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
@@ -96,6 +98,7 @@ class _Rebuild:
         self.say = say
         self.outcome = Outcome()
         self.early: list[Incoming] = []
+        self.unsettled: Unsettled = {}
 
     async def run(self, *, check: bool, meanwhile: Meanwhile | None) -> Outcome:
         began = monotonic()
@@ -123,10 +126,20 @@ class _Rebuild:
         async with aclosing(ahead(self.source.events(known=known))) as chunks:
             async for messages in chunks:
                 await self._apply([*self.early, *messages], known=known)
+                if max(map(len, self.unsettled.values()), default=0) > SETTLE_AT:
+                    await self._settle()
                 if monotonic() - said > SAY_EVERY:
                     said = monotonic()
                     rate = (self.outcome.events - before) / (said - began)
                     self.say(f"  {self.outcome.events:,} events, {rate:,.0f} a second")
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Recompute what hangs on several rows, once for all the batches since the last time."""
+        for table in FACTS if self.unsettled else ():
+            await self._execute(f"ANALYZE {NEXT}.{table.name}")  # or a plan for empty tables reads them once per row
+        async with self._session() as session:
+            await settle_all(session, self.unsettled)
 
     async def _apply(self, messages: Sequence[Incoming], *, known: bool) -> None:
         """Apply messages in one transaction; what live reporting left out on an operator's word is left out again."""
@@ -140,7 +153,7 @@ class _Rebuild:
             return
         try:
             async with self._session() as session:
-                verdict = await subscriber.apply(session, messages)
+                verdict = await subscriber.apply(session, messages, later=self.unsettled)
         except DBAPIError as problem:
             if problem.connection_invalidated:
                 raise

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from services.reporting import exports, queries
 from services.reporting.breakdowns import DIMENSIONS, MOST, PUBLISHED, refusal
 from services.reporting.dimensions import Dimension, Register
-from services.reporting.domain import Interval, Period, PeriodRefused, periods
+from services.reporting.domain.periods import Interval, Period, PeriodRefused, periods
 from services.reporting.engine import Question, Standing, TableTooLarge, standing
 from services.reporting.examples import (
     BREAKDOWNS,
@@ -164,9 +164,12 @@ async def read_report(
     audited, and for a caller limited to sites they are those of their sites only.
     """
     by = [name.strip() for name in query.by.split(",")] if query.by else []
-    _allow(by, query, query.profile)
+    _allow(by, query, query.profile, measure)
     wanted = Question(
-        measure, _periods(query.from_, query.to, query.interval), queries.dimensions(by), *_limits(caller, query)
+        measure,
+        _periods(query.from_, query.to, query.interval),
+        queries.dimensions(by, measure),
+        *_limits(caller, query),
     )
     shape = f"by={','.join(by)} interval={query.interval} filters={','.join(query.dimensions())}"
     async with view(request, caller, query.profile, measure.id, shape) as seen:
@@ -197,7 +200,7 @@ async def read_completeness(
     by = [query.by] if query.by else []
     measure = queries.BASE
     wanted = Question(
-        measure, _periods(query.from_, query.to, "total"), queries.dimensions(by), *_limits(caller, query)
+        measure, _periods(query.from_, query.to, "total"), queries.dimensions(by, measure), *_limits(caller, query)
     )
     async with view(request, caller, query.profile, "completeness", f"by={','.join(by)}") as seen:
         stands = await standing(seen.session, measure, wanted.periods)
@@ -211,8 +214,8 @@ async def read_completeness(
     return _answer(body, seen, tag)
 
 
-def _allow(by: Sequence[str], filters: Filters, profile: Profile) -> None:
-    if (reason := refusal(by, filters.dimensions(), profile)) is not None:
+def _allow(by: Sequence[str], filters: Filters, profile: Profile, measure: Measure) -> None:
+    if (reason := refusal(by, filters.dimensions(), profile, measure)) is not None:
         raise _wrong("by", "breakdown_not_allowed", reason)
 
 

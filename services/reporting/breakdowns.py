@@ -12,12 +12,14 @@ from services.reporting.dimensions import (
     Coded,
     CoProvided,
     Dimension,
+    Intensity,
     RegisteredCluster,
     RegisteredSite,
     YesOrNo,
 )
+from services.reporting.measures.measure import Measure
 from services.reporting.schemas import Profile
-from services.reporting.tables import Pathway, Person, Site
+from services.reporting.tables import Contact, ContactSite, Pathway, Person, Site
 from shared.events.sites import OrganisationKind
 
 SITE_KINDS: tuple[str, ...] = get_args(OrganisationKind)
@@ -31,11 +33,20 @@ _ALL: tuple[Dimension, ...] = (
         key=Pathway.source,
         list_name="source_of_referral_iapt",
     ),
-    RegisteredSite(id="site", title="Site that introduced the person", key=Site.site_id),
-    Attribute(
-        id="site_kind", title="Kind of organisation the site belongs to", key=Site.organisation_kind, values=SITE_KINDS
+    RegisteredSite(
+        id="site",
+        title="Site that introduced the person; of appointments, where they are",
+        key=Site.site_id,
+        of_contact=ContactSite.site_id,
     ),
-    RegisteredCluster(id="cluster", title="Cluster of sites", key=Site.cluster),
+    Attribute(
+        id="site_kind",
+        title="Kind of organisation the site belongs to",
+        key=Site.organisation_kind,
+        of_contact=ContactSite.organisation_kind,
+        values=SITE_KINDS,
+    ),
+    RegisteredCluster(id="cluster", title="Cluster of sites", key=Site.cluster, of_contact=ContactSite.cluster),
     CoProvided(id="co_provided", title="Introduced by a co-provider site", key=Site.co_provider),
     Attribute(id="pathway", title="Way in", key=Pathway.pathway, values=("triage", "drop_in")),
     Attribute(id="programme", title="Programme", key=Pathway.programme, open=True),
@@ -135,6 +146,52 @@ _ALL: tuple[Dimension, ...] = (
         field="presenting_problem",
         open=True,
     ),
+    Coded(
+        id="therapy_type",
+        title="Therapy type",
+        key=Pathway.therapy_types,
+        of_contact=Contact.therapy_types,
+        by="label",
+        multiple=True,
+        contact_multiple=True,
+        open=True,
+    ),
+    Intensity(id="intensity", title="Intensity of treatment", key=Pathway.intensity, of_contact=Contact.intensity),
+    Coded(
+        id="mechanism",
+        title="How treatment was delivered",
+        key=Pathway.mechanisms,
+        of_contact=Contact.mechanism,
+        list_name="consultation_mechanism",
+        by="label",
+        multiple=True,
+    ),
+    Coded(
+        id="delivery_language",
+        title="Language of delivery",
+        key=Pathway.delivery_languages,
+        of_contact=Contact.language,
+        list_name="language",
+        by="label",
+        multiple=True,
+        open=True,
+    ),
+    Coded(
+        id="interpreter",
+        title="Interpreter present",
+        key=Pathway.interpreters,
+        of_contact=Contact.interpreter,
+        by="label",
+        multiple=True,
+    ),
+    Coded(
+        id="end_code",
+        title="End code",
+        key=Pathway.ended_code,
+        list_name="care_spell_end",
+        by="label",
+        of_ends=True,
+    ),
     Attribute(
         id="source_system", title="System that sent the referral", key=Pathway.source_system, open=True, exact_only=True
     ),
@@ -172,18 +229,21 @@ def _allowed() -> Allowed:
 PUBLISHED = _allowed()
 
 
-def refusal(by: Sequence[str], filters: Iterable[str], profile: Profile) -> str | None:
+def refusal(by: Sequence[str], filters: Iterable[str], profile: Profile, measure: Measure) -> str | None:
     """Say why a table may not be had, in words that name what may; None when it may."""
     if unknown := [name for name in by if name not in DIMENSIONS]:
         return f"{len(unknown)} of these are no breakdown. There are: {', '.join(DIMENSIONS)}."
+    if cannot := [name for name in by if not DIMENSIONS[name].splits(measure)]:
+        return f"{', '.join(cannot)} splits only what counts on the day that pathways end."
     if len(set(by)) < len(by):
         return "The same breakdown is named twice."
     if profile == "exact":
         return f"At most {MOST} breakdowns together." if len(by) > MOST else None
-    if PUBLISHED.permits({*by, *filters}):
-        return None
-    hidden = [name for name in by if DIMENSIONS[name].exact_only]
-    if hidden:
+    return None if PUBLISHED.permits({*by, *filters}) else _unpublished(by)
+
+
+def _unpublished(by: Sequence[str]) -> str:
+    if hidden := [name for name in by if DIMENSIONS[name].exact_only]:
         return f"{', '.join(hidden)} is only for profile=exact."
     return (
         "These may not be published together (a filter counts as a breakdown). Allowed: any one; co_provided or pathway with any "

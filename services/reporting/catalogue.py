@@ -74,7 +74,7 @@ def _measure(measure: Measure) -> Iterator[str]:
             ("unit", measure.unit),
             ("numerator", measure.numerator.words),
             *([("denominator", measure.denominator.words)] if measure.denominator else []),
-            ("counts on", f"`{measure.when.key}`"),
+            ("counts on", measure.dated),
             ("source", measure.source),
         ],
     )

@@ -1,9 +1,10 @@
 """Figures as they are counted, sealed, and as they may leave. Only `disclosure` turns the one into the other."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal, NamedTuple, NoReturn
 
-Kind = Literal["count", "rate", "states"]
+Kind = Literal["count", "rate", "states", "mean", "median", "p90"]
 Status = Literal["shown", "suppressed", "withheld", "no_data"]
 Figures = dict[str, float | None]
 
@@ -12,11 +13,16 @@ STATES = ("valid", "not_stated", "not_known", "missing")
 
 
 class Cell(NamedTuple):
-    """Exact counts: one; numerator and denominator; or one per state. `place` is the period's position, or the field."""
+    """Exact counts: one; numerator and denominator; or one per state. `place` is the period's position, or the field.
+
+    `behind`: how many pathways are behind each count of contacts, how many people behind a mean or median, which is `value`.
+    """
 
     place: int | str
     groups: tuple[str, ...]
     counts: tuple[int, ...]
+    behind: tuple[int, ...] = ()
+    value: Decimal | None = None
 
 
 class Safe(NamedTuple):
@@ -39,13 +45,16 @@ class Permit:
 class Sealed:
     """Exact figures that nothing but this module can read.
 
-    `fixed`: per dimension the groups that are not gathered, None when none are; `silent`: where nothing was collected.
+    `fixed`: per dimension the groups that are not gathered, None when none are; `silent`: where nothing was collected;
+    `apart`: whether each pathway is in one group only; `decimals`: of published means and medians.
     """
 
     _cells: tuple[Cell, ...] = field(repr=False)
     kind: Kind
     fixed: tuple[frozenset[str] | None, ...] = ()
     silent: frozenset[int | str] = frozenset()
+    apart: bool = True
+    decimals: int = 0
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied out."""

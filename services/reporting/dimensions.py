@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,13 +23,15 @@ from sqlalchemy import (
     literal,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import QueryableAttribute
 
-from services.reporting.domain import Period
-from services.reporting.tables import Pathway, Site
+from services.reporting.domain.periods import Period
+from services.reporting.measures.measure import Measure
+from services.reporting.tables import Pathway
 from shared.codes import NOT_KNOWN, NOT_RECORDED, NOT_STATED, By, CodeList, code_list
 
 YES_NO = ("Yes", "No")
+INTENSITIES = {"low": "Low intensity only", "high": "High intensity only", "both": "Low and high intensity"}
 STATES = frozenset({NOT_STATED, NOT_KNOWN, NOT_RECORDED})
 
 
@@ -72,14 +74,32 @@ class Dimension(ABC):
 
     id: str
     title: str
-    key: InstrumentedAttribute[Any]
+    key: QueryableAttribute[Any]
     field: str | None = None  # the field of the completeness table that it depends on
     demographic: bool = False  # may be crossed with sites
     multiple: bool = False  # a pathway can be in several groups, so groups add up to more than the total
     open: bool = False  # groups are those that occur; small ones are gathered when published
     exact_only: bool = False
+    of_contact: QueryableAttribute[Any] | None = None  # where contacts have a value of their own
+    contact_multiple: bool = False  # a contact can be in several groups
+    of_ends: bool = False  # splits only what counts on the day that pathways end
 
     about: ClassVar[str] = ""
+
+    def splits(self, measure: Measure) -> bool:
+        """Whether the measure can be split so."""
+        return measure.of_ends or not self.of_ends
+
+    def for_measure(self, measure: Measure) -> Self:
+        """Return the same breakdown of what the measure counts: of contacts by their own value, where they have one."""
+        if self.of_contact is None or not measure.of_contacts:
+            return self
+        return replace(self, key=self.of_contact, multiple=self.contact_multiple)
+
+    @property
+    def apart(self) -> bool:
+        """Whether all contacts of a pathway, and the pathway itself, are in one group only."""
+        return not self.multiple and self.key is not self.of_contact
 
     def join(self, tables: FromClause) -> FromClause:
         """Join what the group is read from."""
@@ -228,6 +248,23 @@ class Attribute(Dimension):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Intensity(Dimension):
+    """By intensity of treatment: of a pathway, of all of its treatment contacts together."""
+
+    about: ClassVar[str] = "By the therapies of treatment contacts; of an appointment, by its own."
+
+    def label(self, key: str, register: Register) -> str:
+        """Return the group's name."""
+        del register
+        return INTENSITIES.get(key, key)
+
+    def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
+        """Return low only, high only, both, and Not recorded."""
+        del on, register
+        return (*(Group(name, (key,)) for key, name in INTENSITIES.items()), Group(NOT_RECORDED))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class YesOrNo(Dimension):
     """By a yes or a no."""
 
@@ -266,7 +303,7 @@ class RegisteredSite(Dimension):
     def group(self, frame: Frame) -> ColumnElement[str]:
         """Return the site's id."""
         del frame
-        return func.coalesce(cast(Site.site_id, Text), NOT_RECORDED)
+        return func.coalesce(cast(self.key, Text), NOT_RECORDED)
 
     def label(self, key: str, register: Register) -> str:
         """Return the site's name."""

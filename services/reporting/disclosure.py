@@ -7,14 +7,16 @@ Figures are sealed where they are counted (`engine`) and opened nowhere but here
 from collections.abc import Sequence
 
 from services.reporting.cells import OTHER, STATES, Cell, Figures, Kind, Permit, Safe, Sealed, Status
-from services.reporting.rounding import nearest, percent, percent_to_a_tenth
+from services.reporting.rounding import half_up, nearest, percent, percent_to_a_tenth
 
+STATISTICS = frozenset({"mean", "median", "p90"})
+PEOPLE = 10  # behind a published mean or median
 PRECISE_FROM = 50  # rounded denominators from here on carry percentages of exact counts
 
 
 def published(sealed: Sealed, below: int) -> list[Safe]:
     """Return figures as anyone may see them."""
-    safe = [Safe(cell.place, cell.groups, *_safe(sealed.kind, cell.counts, below)) for cell in _gathered(sealed, below)]
+    safe = [Safe(cell.place, cell.groups, *_safe(sealed, cell, below)) for cell in _gathered(sealed, below)]
     return [
         each._replace(figures=dict.fromkeys(each.figures), status="no_data") if each.place in sealed.silent else each
         for each in safe
@@ -26,9 +28,7 @@ def exact(sealed: Sealed, permit: Permit) -> list[Safe]:
     if not isinstance(permit, Permit):
         raise TypeError("exact figures need a permit")
     cells = sealed._cells  # noqa: SLF001 - here, and only here
-    return [
-        Safe(cell.place, cell.groups, *_plain(sealed.kind, cell.counts)) for cell in cells if OTHER not in cell.groups
-    ]
+    return [Safe(cell.place, cell.groups, *_plain(sealed.kind, cell)) for cell in cells if OTHER not in cell.groups]
 
 
 def safe_count(count: int, below: int) -> int | None:
@@ -49,20 +49,30 @@ def safe_percent(numerator: int, denominator: int, below: int, *, of_a_whole: bo
     return percent(numerator, denominator)
 
 
-def _safe(kind: Kind, counts: Sequence[int], below: int) -> tuple[Figures, Status]:
-    """Apply rules 1 to 3; a suppressed rate has neither numerator nor denominator."""
+def _safe(sealed: Sealed, cell: Cell, below: int) -> tuple[Figures, Status]:
+    """Apply rules 1 to 4; a suppressed rate has neither numerator nor denominator."""
+    kind, counts = sealed.kind, cell.counts
+    if kind in STATISTICS:
+        if _is_small(sealed, cell, below) or cell.value is None:
+            return {"denominator": None, "value": None}, "suppressed"
+        return {"denominator": nearest(counts[0]), "value": half_up(cell.value, sealed.decimals)}, "shown"
+    few = any(count < below for count in cell.behind)
     if kind == "count":
-        value = safe_count(counts[0], below)
+        value = None if few else safe_count(counts[0], below)
         return {"value": value}, "suppressed" if value is None else "shown"
     top, bottom = counts[0], _base(kind, counts)
-    share = safe_percent(top, bottom, below, of_a_whole=kind == "states")
+    share = None if few else safe_percent(top, bottom, below, of_a_whole=kind == "states")
     rest = [safe_count(count, below) for count in counts[1:]]
     if share is None:
         return _named(kind, None, None, rest, None), "suppressed"
     return _named(kind, nearest(top), nearest(bottom), rest, share), "shown"
 
 
-def _plain(kind: Kind, counts: Sequence[int]) -> tuple[Figures, Status]:
+def _plain(kind: Kind, cell: Cell) -> tuple[Figures, Status]:
+    counts = cell.counts
+    if kind in STATISTICS:
+        value = None if cell.value is None else half_up(cell.value, 1)
+        return {"denominator": counts[0], "value": value}, "no_data" if value is None else "shown"
     if kind == "count":
         return {"value": counts[0]}, "shown"
     bottom = _base(kind, counts)
@@ -81,18 +91,34 @@ def _base(kind: Kind, counts: Sequence[int]) -> int:
     return sum(counts) if kind == "states" else counts[-1]
 
 
+def _is_small(sealed: Sealed, cell: Cell, below: int) -> bool:
+    """Whether a cell is about too few: of pathways or contacts, of the pathways those belong to, of people behind a mean."""
+    if sealed.kind in STATISTICS:
+        return min(cell.counts[0], cell.behind[0]) < max(below, PEOPLE)
+    return min((_base(sealed.kind, cell.counts), *cell.behind[-1:])) < below
+
+
 def _gathered(sealed: Sealed, below: int) -> list[Cell]:
-    """Move small groups of open lists into `Other or suppressed`, whose row is always there."""
+    """Move small groups of open lists into `Other or suppressed`, whose row is always there.
+
+    Means are not gathered; and where one can be in several groups the sum may be about fewer than it says, so it stays hidden.
+    """
     kept: list[Cell] = []
-    sums: dict[tuple[int | str, tuple[str, ...]], tuple[int, ...]] = {}
+    sums: dict[tuple[int | str, tuple[str, ...]], Cell] = {}
     for cell in sealed._cells:  # noqa: SLF001 - here, and only here
         groups = tuple(
             group if own is None or group in own else OTHER
             for group, own in zip(cell.groups, sealed.fixed, strict=True)
         )
-        if groups != cell.groups and _base(sealed.kind, cell.counts) < below:
-            before = sums.get((cell.place, groups), (0,) * len(cell.counts))
-            sums[cell.place, groups] = tuple(map(sum, zip(before, cell.counts, strict=True)))
-        else:
+        if groups == cell.groups or not _is_small(sealed, cell, below):
             kept.append(cell)
-    return [cell._replace(counts=sums.get((cell.place, cell.groups), cell.counts)) for cell in kept]
+        elif sealed.kind not in STATISTICS and sealed.apart:
+            before = sums.get((cell.place, groups))
+            sums[cell.place, groups] = cell if before is None else _sum(before, cell)
+    return [_sum(cell, sums[key]) if (key := (cell.place, cell.groups)) in sums else cell for cell in kept]
+
+
+def _sum(one: Cell, other: Cell) -> Cell:
+    """Return the counts of two cells together, as the first."""
+    counts = tuple(map(sum, zip(one.counts, other.counts, strict=True)))
+    return one._replace(counts=counts, behind=tuple(map(sum, zip(one.behind, other.behind, strict=True))))

@@ -1,8 +1,9 @@
 """A measure, periods, breakdowns and filters become cells by one SELECT; the cells leave sealed."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from http import HTTPStatus
 from itertools import product
 from math import prod
@@ -16,30 +17,38 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    SQLColumnExpression,
     Uuid,
     any_,
     column,
     exists,
     func,
+    inspect,
     literal,
     literal_column,
     or_,
     select,
+    true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.cells import OTHER, Cell, Sealed
 from services.reporting.dimensions import STATES, Dimension, Frame, Register
-from services.reporting.domain import Period
+from services.reporting.domain.periods import Period
 from services.reporting.measures.completeness import Field
-from services.reporting.measures.measure import Measure
+from services.reporting.measures.measure import Amount, Measure, Statistic
 from services.reporting.schemas import Filters
-from services.reporting.tables import Pathway, Person, Site
+from services.reporting.tables import Contact, ContactSite, Pathway, Person, Restriction, Site
 from shared.codes import State
 from shared.inbox import InboxPosition
 from shared.problems import Problem
 
 MOST_CELLS = 100_000
+STATISTICS: dict[Statistic, Callable[[Amount], ColumnElement[Any]]] = {
+    "mean": lambda amount: func.avg(amount.each),
+    "median": lambda amount: func.percentile_cont(0.5).within_group(amount.each),
+    "p90": lambda amount: func.percentile_cont(0.9).within_group(amount.each),
+}
 
 
 class TableTooLarge(Problem):
@@ -73,9 +82,9 @@ class Standing:
 
 async def standing(session: AsyncSession, measure: Measure, periods: Sequence[Period]) -> Standing:
     """Return how far the facts are. The first thing to read: `rebuild` swaps tables only while nobody holds this one."""
-    days = (column("first", Date), column("last", Date))
-    each = func.unnest(*_days(periods)).table_valued(*days, with_ordinality="number", name="periods").render_derived()
-    something = exists().where(measure.when.between(each.c.first, each.c.last), _counted(measure))
+    each = _periods(periods)
+    tables = _joined((), set(), of_contacts=measure.of_contacts)
+    something = exists(select(literal(1)).select_from(tables).where(_dated(measure, each), *_counted(measure)))
     silent = func.array(select(each.c.number).where(~something).scalar_subquery(), type_=ARRAY(Integer))
     row = (await session.execute(select(InboxPosition.events, InboxPosition.at, silent))).one()
     return Standing(row[0], row[1], frozenset(number - 1 for number in row[2]))
@@ -83,13 +92,13 @@ async def standing(session: AsyncSession, measure: Measure, periods: Sequence[Pe
 
 async def cells(session: AsyncSession, question: Question, register: Register, silent: frozenset[int]) -> Sealed:
     """Count every cell of the table, those of groups without pathways included."""
-    depth = len(question.by)
-    found: list[dict[tuple[str, ...], tuple[int, ...]]] = [{} for _ in question.periods]
+    depth, measure = len(question.by), question.measure
+    found: list[dict[tuple[str, ...], Cell]] = [{} for _ in question.periods]
     for number, *rest in await session.execute(_select(question)):
         groups = tuple(dimension.label(key, register) for dimension, key in zip(question.by, rest[:depth], strict=True))
-        found[number - 1][groups] = tuple(rest[depth:])
+        found[number - 1][groups] = _cell(measure, number - 1, groups, rest[depth:])
     table: list[Cell] = []
-    nothing = (0,) if question.measure.denominator is None else (0, 0)
+    nothing = _cell(measure, 0, (), (0,) * len(_counts(measure)))
     for place, (period, counts) in enumerate(zip(question.periods, found, strict=True)):
         labels = [
             _labels(dimension, period, register, {groups[position] for groups in counts})
@@ -97,8 +106,15 @@ async def cells(session: AsyncSession, question: Question, register: Register, s
         ]
         if len(table) + prod(map(len, labels)) > MOST_CELLS:
             raise TableTooLarge
-        table += (Cell(place, groups, counts.get(groups, nothing)) for groups in product(*labels))
-    return Sealed(tuple(table), question.measure.kind, _fixed(question.by), frozenset(silent))
+        table += (counts.get(groups) or nothing._replace(place=place, groups=groups) for groups in product(*labels))
+    return Sealed(
+        tuple(table),
+        measure.kind,
+        _fixed(question.by),
+        frozenset(silent),
+        all(dimension.apart for dimension in question.by),
+        measure.amount.decimals if measure.amount else 0,
+    )
 
 
 async def states(
@@ -116,7 +132,7 @@ async def states(
     ]
     frame = Frame(question.periods, literal(1))
     groups = [dimension.group(frame).label(f"group_{place}") for place, dimension in enumerate(by)]
-    needed = {each.column.class_ for each in fields} | _needed(by, question.filters)
+    needed = {inspect(each.column).parent for each in fields} | _needed(by, question.filters)
     columns: list[ColumnElement[Any]] = [*groups, func.count(), *answered]
     statement = _limited(select(*columns).select_from(_joined(by, needed)), question)
     rows = await session.execute(statement.group_by(*(literal_column(str(place + 1)) for place in range(len(by)))))
@@ -150,27 +166,60 @@ def _four(counts: Sequence[int], place: int) -> tuple[int, int, int, int]:
 def _select(question: Question) -> Select[Any]:
     """Return the one SELECT behind a table: period, groups, and the counts."""
     measure, periods = question.measure, question.periods
-    starts, _ = _days(periods)
-    number = literal(1, Integer) if len(periods) == 1 else func.width_bucket(measure.when, starts, type_=Integer)
+    tables = _joined(question.by, _needed(question.by, question.filters), of_contacts=measure.of_contacts)
+    if measure.when is None:
+        each = _periods(periods)
+        number: ColumnElement[int] = each.c.number
+        tables = each.join(tables, true())  # whatever stands on the last day of each
+    else:
+        starts, _ = _days(periods)
+        number = literal(1, Integer) if len(periods) == 1 else func.width_bucket(measure.when, starts, type_=Integer)
     frame = Frame(periods, number)
     groups = [dimension.group(frame) for dimension in question.by]
-    counts = (
-        [func.count()] if measure.denominator is None else [func.count().filter(measure.numerator.where), func.count()]
-    )
-    columns = [column.label(f"column_{place}") for place, column in enumerate([number, *groups, *counts])]
-    statement = select(*columns).select_from(_joined(question.by, _needed(question.by, question.filters)))
+    shown: list[ColumnElement[Any]] = [number, *groups, *_counts(measure)]
+    columns = [column.label(f"column_{place}") for place, column in enumerate(shown)]
+    statement = select(*columns).select_from(tables)
     # by position: the same parameter given twice is two parameters, which PostgreSQL does not take for the same expression
     return _limited(statement, question).group_by(*(literal_column(str(place + 1)) for place in range(1 + len(groups))))
 
 
+def _counts(measure: Measure) -> list[ColumnElement[Any]]:
+    """Return what is counted of a group: numerator and denominator, then how many pathways or people are behind them."""
+    if measure.amount is not None:
+        return [
+            func.count(),
+            func.count(Pathway.counts_as.distinct()),
+            STATISTICS[measure.amount.statistic](measure.amount),
+        ]
+    those = [] if measure.denominator is None else [measure.numerator.where]
+    behind = func.count(Contact.referral_id.distinct())
+    return [
+        *(func.count().filter(where) for where in those),
+        func.count(),
+        *(counted for counted in (*(behind.filter(where) for where in those), behind) if measure.of_contacts),
+    ]
+
+
+def _cell(measure: Measure, place: int, groups: tuple[str, ...], counted: Sequence[Any]) -> Cell:
+    """Return what was counted of a group as a cell."""
+    if measure.amount is not None:
+        pathways, people, value = counted
+        return Cell(place, groups, (pathways,), (people,), None if not pathways else Decimal(str(value)))
+    counts = 1 if measure.denominator is None else 2
+    return Cell(place, groups, tuple(counted[:counts]), tuple(counted[counts:]))
+
+
 def _limited(statement: Select[Any], question: Question) -> Select[Any]:
-    """Keep the pathways that are asked about."""
+    """Keep the pathways, or contacts, that are asked about."""
     measure, filters, periods = question.measure, question.filters, question.periods
-    statement = statement.where(measure.when.between(periods[0].start, periods[-1].end), _counted(measure))
+    statement = statement.where(*_counted(measure))
+    if measure.when is not None:
+        statement = statement.where(measure.when.between(periods[0].start, periods[-1].end))
+    where: Any = ContactSite if measure.of_contacts else Site
     equal = {
-        Pathway.site_id: filters.site_id,
-        Site.organisation_kind: filters.site_kind,
-        Site.cluster: filters.cluster,
+        (Contact if measure.of_contacts else Pathway).site_id: filters.site_id,
+        where.organisation_kind: filters.site_kind,
+        where.cluster: filters.cluster,
         Pathway.pathway: filters.pathway,
         Pathway.programme: filters.programme,
     }
@@ -183,26 +232,44 @@ def _limited(statement: Select[Any], question: Question) -> Select[Any]:
     return statement
 
 
-def _counted(measure: Measure) -> ColumnElement[bool]:
-    """Return which pathways are behind a figure: of a rate, those of its denominator."""
-    return (measure.denominator or measure.numerator).where
+def _dated(measure: Measure, each: Any) -> ColumnElement[bool]:  # noqa: ANN401 - an alias
+    """Return whether the measure's date is in the period; what stands on its last day says so itself."""
+    return true() if measure.when is None else measure.when.between(each.c.first, each.c.last)
+
+
+def _counted(measure: Measure) -> list[SQLColumnExpression[bool]]:
+    """Return what is behind a figure: nothing entered in error, and nobody whose record may not be used."""
+    restricted = (
+        exists().where(Restriction.person_key == key, Restriction.restricted.is_(True))
+        for key in (Pathway.person_key, Pathway.counts_as)
+    )
+    return [
+        measure.counted.where,
+        ~Pathway.removed,
+        *(~each for each in restricted),
+        *([~Contact.removed] if measure.of_contacts else []),
+    ]
 
 
 def _needed(by: Sequence[Dimension], filters: Filters) -> set[Any]:
     """Return the tables that breakdowns and filters read."""
-    needed = {dimension.key.class_ for dimension in by}
+    needed = {inspect(dimension.key).parent for dimension in by}
     if any(value is not None for value in (filters.site_kind, filters.cluster, filters.co_provided)):
-        needed.add(Site)
+        needed |= {inspect(Site), inspect(ContactSite)}
     return needed
 
 
-def _joined(by: Sequence[Dimension], needed: Collection[Any]) -> FromClause:
-    """Return pathways with what is known of their people and sites."""
+def _joined(by: Sequence[Dimension], needed: Collection[Any], *, of_contacts: bool = False) -> FromClause:
+    """Return pathways, or contacts with their pathways, with what is known of their people and sites."""
     tables: FromClause = Pathway.__table__
-    if Person in needed:
-        tables = tables.outerjoin(Person, Person.person_key == Pathway.person_key)
-    if Site in needed:
+    if of_contacts:
+        tables = tables.join(Contact, Contact.referral_id == Pathway.referral_id)
+    if inspect(Person) in needed:
+        tables = tables.outerjoin(Person, Person.person_key == Pathway.counts_as)
+    if inspect(Site) in needed:
         tables = tables.outerjoin(Site, Site.site_id == Pathway.site_id)
+    if of_contacts and inspect(ContactSite) in needed:
+        tables = tables.outerjoin(ContactSite, ContactSite.site_id == Contact.site_id)
     for dimension in by:
         tables = dimension.join(tables)
     return tables
@@ -217,6 +284,12 @@ def _labels(dimension: Dimension, period: Period, register: Register, seen: set[
 
 def _fixed(by: Iterable[Dimension]) -> tuple[frozenset[str] | None, ...]:
     return tuple(STATES if dimension.open else None for dimension in by)
+
+
+def _periods(periods: Sequence[Period]) -> Any:  # noqa: ANN401 - a table-valued alias
+    """Return the periods as a table: number, first and last day."""
+    days = (column("first", Date), column("last", Date))
+    return func.unnest(*_days(periods)).table_valued(*days, with_ordinality="number").render_derived(name="periods")
 
 
 def _days(periods: Sequence[Period]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+FIGURES = {"count": ("value",), "rate": ("numerator", "denominator", "value")}
 HIDDEN = "*"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets run cells that begin so
 
 
 def report_csv(report: Mapping[str, Any], by: Sequence[str]) -> str:
     """Return a report: measure, period, one column per breakdown, the figures, and what became of them."""
-    figures = ("numerator", "denominator", "value") if report["measure"]["kind"] == "rate" else ("value",)
+    figures = FIGURES.get(report["measure"]["kind"], ("denominator", "value"))
     head = ["measure", "title", "period", "period_start", "period_end", *by, *figures, "status", "profile", "as_of"]
     measure, end = report["measure"], [report["profile"], report["as_of"]["at"].isoformat()]
     return _written(

@@ -13,7 +13,7 @@ from services.reporting import disclosure, engine
 from services.reporting.breakdowns import DIMENSIONS
 from services.reporting.cells import Permit, Safe, Sealed
 from services.reporting.dimensions import Dimension, Register
-from services.reporting.domain import Period
+from services.reporting.domain.periods import Period
 from services.reporting.engine import Question, Standing
 from services.reporting.measures import MEASURES
 from services.reporting.measures.completeness import FIELDS, Field
@@ -174,11 +174,11 @@ def catalogue_entry(measure: Measure) -> dict[str, Any]:
     return {
         **shown_measure(measure),
         "question": measure.question,
-        "breakdowns": list(DIMENSIONS),
+        "breakdowns": [name for name, dimension in DIMENSIONS.items() if dimension.splits(measure)],
         "source": measure.source,
     }
 
 
-def dimensions(names: Iterable[str]) -> tuple[Dimension, ...]:
-    """Return breakdowns by name."""
-    return tuple(DIMENSIONS[name] for name in names)
+def dimensions(names: Iterable[str], measure: Measure) -> tuple[Dimension, ...]:
+    """Return breakdowns by name, of what the measure counts."""
+    return tuple(DIMENSIONS[name].for_measure(measure) for name in names)

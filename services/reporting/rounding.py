@@ -1,11 +1,18 @@
 """Rounding, half up, on integers: Python's `round` and floats disagree with published national figures."""
 
+from decimal import ROUND_HALF_UP, Decimal
+
 STEP = 5  # published counts are multiples of this
 
 
 def nearest(count: int) -> int:
     """Return the nearest multiple of 5."""
     return (count + STEP // 2) // STEP * STEP
+
+
+def half_up(value: Decimal, decimals: int) -> float:
+    """Return a number to so many decimals."""
+    return float(value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
 def percent(numerator: int, denominator: int) -> int:

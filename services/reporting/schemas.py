@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.reporting.domain import MONTH, Interval
+from services.reporting.domain.periods import MONTH, Interval
 from shared.events.sites import OrganisationKind
 
 Profile = Literal["published", "exact"]
@@ -101,7 +101,7 @@ class MeasureShown(BaseModel):
 
     id: str = Field(examples=["referrals_received"])
     title: str
-    kind: Literal["count", "rate"]
+    kind: Literal["count", "rate", "mean", "median", "p90"]
     unit: str
     national: str | None = Field(description="Id of the national measure that this is, or null when it is ours.")
     numerator: str = Field(description="What is counted, in words.")
@@ -124,7 +124,7 @@ class AsOf(BaseModel):
 
 
 class Row(BaseModel):
-    """A figure. Rates carry numerator and denominator too."""
+    """A figure. Rates carry numerator and denominator too; means and medians the number of those they are of."""
 
     period: PeriodShown
     group: dict[str, str] = Field(description="The group of each breakdown, by its national label.")

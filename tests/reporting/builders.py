@@ -16,10 +16,7 @@ from shared.events.referrals import ReferralReceived
 from shared.events.sites import SiteChanged, SiteRegistered
 from shared.events.surveys import ResponseScored
 from shared.inbox import Incoming, read
-
-
-def person_key(number: int) -> str:
-    return f"{number:032x}"
+from tests.reporting.lives import life_of, lives_of_people, person_key, scores_of
 
 
 def received(on: str, person: int = 0, **fields: Any) -> ReferralReceived:
@@ -46,7 +43,7 @@ def site(name: str = "St Anne's", site_id: UUID | None = None, **fields: Any) ->
 def scored(referral_id: UUID, **fields: Any) -> ResponseScored:
     given = {
         "response_id": uuid4(),
-        "instrument": "phq9",
+        "instrument": "phq_9",
         "instrument_version": "1",
         "answered_on": date(2026, 3, 1),
         "total": 12.0,
@@ -85,15 +82,24 @@ class Post:
         return read(f"{PREFIX}{event.subject}", json.dumps(body).encode())
 
 
-def history(seed: int, *, pathways: int = 400, people: int = 250) -> list[Event]:
-    """Return a random but repeatable history: every list, every gap, people and sites that change, sites never announced."""
+def history(seed: int, *, pathways: int = 400, people: int = 250, lives: bool = True) -> list[Event]:
+    """Return a random but repeatable history: every list, every gap, people and sites that change, sites never announced.
+
+    With `lives` goes on to what becomes of pathways and people; without, pathways are only received.
+    """
     chance = random.Random(seed)  # noqa: S311 - a history, not a secret
     sites = [UUID(int=chance.getrandbits(128), version=4) for _ in range(7)]
     events: list[Event] = list(_sites(sites[:5]))
     for number in range(people):
         if chance.random() < 0.9:
             events += [known(number, **_demographics(chance)) for _ in range(chance.choice((1, 1, 2)))]
-    events += [_referral(chance, people, sites) for _ in range(pathways)]
+    referrals = [_referral(chance, people, sites) for _ in range(pathways)]
+    events += referrals
+    if lives:
+        events += lives_of_people(chance, people)
+        for referral in referrals:
+            events += life_of(chance, referral, people, sites)
+            events += scores_of(chance, referral)
     mixed = defaultdict(list)
     for event in events:
         mixed[event.aggregate_id].append(event)

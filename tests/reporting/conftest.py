@@ -41,12 +41,12 @@ class Facts:
         async with self.door.caller(scope) as caller:
             return await caller.get(path, params=asked)
 
-    async def report(self, first: str, last: str, *, profile: str = "exact", **parameters: Any) -> dict[str, Any]:
-        """Return the report of referrals received, which must be there."""
+    async def report(
+        self, first: str, last: str, *, measure: str = "referrals_received", profile: str = "exact", **parameters: Any
+    ) -> dict[str, Any]:
+        """Return the report of a measure, which must be there."""
         scope = "reports:exact" if profile == "exact" else "reports:read"
-        answer = await self.get(
-            "/v1/reports/referrals_received", scope, from_=first, to=last, profile=profile, **parameters
-        )
+        answer = await self.get(f"/v1/reports/{measure}", scope, from_=first, to=last, profile=profile, **parameters)
         assert answer.status_code == httpx.codes.OK, answer.text
         found: dict[str, Any] = answer.json()
         return found

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from services.reporting.breakdowns import DIMENSIONS, PUBLISHED
 from services.reporting.examples import BREAKDOWNS, CATALOGUE_ENTRY, COMPLETENESS, REPORT
+from services.reporting.measures import MEASURES
 from services.reporting.schemas import Breakdowns, CatalogueEntry, Completeness, Report
 from shared.events.event import Event
 from tests.reporting.builders import received, site
@@ -55,7 +56,8 @@ async def test_no_published_table_shows_one_to_four_or_an_unrounded_number(borou
     async with borough.door.caller("reports:read") as caller:
         for together in (*((name,) for name in PUBLISHED.alone), *PUBLISHED.pairs, *PUBLISHED.triples):
             wanted = {"from": "2020-10", "to": "2022-09", "interval": "year", "by": ",".join(together)}
-            body = (await caller.get(REPORTS, params=wanted)).json()
+            measure = "ended_referrals" if "end_code" in together else "referrals_received"
+            body = (await caller.get(f"/v1/reports/{measure}", params=wanted)).json()
             assert body["rows"], together
             for row in body["rows"]:
                 hidden = (row["status"], row["value"]) == ("suppressed", None)
@@ -184,6 +186,7 @@ async def test_no_spreadsheet_takes_a_label_for_a_formula(borough: Facts) -> Non
         ({"from_": "2026-01", "to": "2026-01", "interval": "week"}, "interval", "'month', 'quarter'"),
         ({"from_": "2026-01", "to": "2026-01", "by": "shoe_size"}, "by", "ethnic_group"),
         ({"from_": "2026-01", "to": "2026-01", "by": "source,source"}, "by", "twice"),
+        ({"from_": "2026-01", "to": "2026-01", "by": "end_code"}, "by", "end"),
         ({"from_": "2026-01", "to": "2026-01", "by": "source,religion"}, "by", "may not be published together"),
         ({"from_": "2026-01", "to": "2026-01", "by": "source_system"}, "by", "profile=exact"),
         ({"from_": "2026-01", "to": "2026-01", "by": "source", "cluster": "north"}, "by", "a filter counts"),
@@ -226,9 +229,11 @@ async def test_an_unknown_measure_is_not_there_whatever_else_is_wrong(borough: F
 
 async def test_the_catalogue_and_the_breakdowns_say_what_there_is(borough: Facts) -> None:
     listed = (await borough.get("/v1/measures")).json()
-    assert [measure["id"] for measure in listed["items"]] == ["referrals_received"]
+    assert [measure["id"] for measure in listed["items"]] == list(MEASURES)
     assert (await borough.get("/v1/measures/referrals_received")).json() == listed["items"][0]
-    CatalogueEntry.model_validate(listed["items"][0])
+    for entry in listed["items"]:
+        CatalogueEntry.model_validate(entry)
+        assert ("end_code" in entry["breakdowns"]) is MEASURES[entry["id"]].of_ends
     answer = await borough.get("/v1/breakdowns")
     body = Breakdowns.model_validate(answer.json())
     assert [each.id for each in body.dimensions] == list(DIMENSIONS)

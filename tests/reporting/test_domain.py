@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reporting.domain import PeriodRefused, age_at_month_end, month_number, month_text, periods
+from services.reporting.domain.periods import PeriodRefused, age_at_month_end, month_number, month_text, periods
 
 MONTHS = st.integers(2000 * 12, 2099 * 12 + 11)
 

@@ -1,0 +1,5 @@
+"""Who listens: the projections of this package register with it."""
+
+from shared.inbox import Subscriber
+
+subscriber = Subscriber("reporting")

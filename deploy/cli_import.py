@@ -1,260 +1,200 @@
 """`roundtable import`: examples and exports brought in through the public API, as any sender would."""
 
 import asyncio
-import json
-from collections.abc import Iterator
-from decimal import ROUND_HALF_UP, Decimal
-from itertools import islice
+from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-import httpx
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from deploy import PORT_OFFSETS, wandsworth
-from deploy.cli_tokens import development_token
-from deploy.wandsworth import PERIODS, TABLE_1, TOTAL
-from shared.codes import code_list
-from shared.settings import settings
+from deploy import CannotRunError
+from deploy.csv_rows import Encoding, Rows, open_rows
 
-importing = typer.Typer(no_args_is_help=True, help="Bring in referrals through the public API.")
+if TYPE_CHECKING:  # loaded only by the command that needs it, so that `roundtable` starts fast
+    from rich.console import Console
 
-LINES = 500  # referrals in one request
-PATIENCE = 120  # seconds for reporting to show what was posted
-SOURCES = "source_of_referral_iapt"
+    from deploy.csv_import import Rejections, Told
+    from deploy.csv_referrals import Plan
+
+EXAMPLES = ("wandsworth",)
+HALF_A_DAY = 12 * 3600  # seconds that an import's own token lives
+INTERRUPTED = 130  # exit code, as shells have it
+AGAIN = "Sending the same file again is safe: what is there already is recognised."
 
 
-class ImportFailed(Exception):
-    """Why an import ended early, in a sentence."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, and how to read it."""
+
+    path: Path
+    mapping: str | None
+    system: str | None
+    encoding: Encoding
+    ignore_unknown: bool
 
 
-@importing.callback()
-def about() -> None:
-    """Bring in referrals through the public API."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The service that takes the referrals, and whether it is only asked what it would do."""
+
+    address: str
+    token: str
+    dry_run: bool
 
 
-@importing.command("wandsworth")
-def import_wandsworth() -> None:
-    """Post the 9,189 referrals behind the Wandsworth evaluation's Table 1, and print its figures beside ours.
+def import_source(  # noqa: PLR0913 - a command's options
+    source: Annotated[str, typer.Argument(help="A CSV file of referrals, or an example: wandsworth.")],
+    *,
+    mapping: Annotated[
+        str | None, typer.Option(help="What another system's columns mean: a TOML file, or iaptus_like, pcmis_like.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    errors: Annotated[
+        Path | None, typer.Option(help="A new file for rejected rows, to be corrected and imported; closed to others.")
+    ] = None,
+    source_system: Annotated[
+        str | None, typer.Option(help="The sending system's name, when the file has no column for it.")
+    ] = None,
+    encoding: Annotated[Encoding, typer.Option(help="How the file's letters are written.")] = Encoding.UTF_8,
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Leave out columns that mean nothing here.")
+    ] = False,
+    client: Annotated[
+        str, typer.Option(help="Whose referrals they are: the same name recognises them again.")
+    ] = "import",
+    address: Annotated[
+        str | None, typer.Option("--url", help="Another machine's referrals service; needs --token-file.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file that holds a token with referrals:write, instead of this machine's own.")
+    ] = None,
+) -> None:
+    """Bring in referrals from a CSV file, or an example, through the public API.
 
-    Safe to repeat: a referral that is there already is recognised. Needs a running system: roundtable up
-    """
+    The first line of the file holds the headings: our own field names (source_id, received_on, source, family_name ...; lists
+    separated by |, dates as 2026-03-14), or another system's, which --mapping explains. An empty cell is not recorded. Comma,
+    semicolon or tab are told apart by themselves. Sending a file again is safe: what is there already is recognised. Exit
+    code 1 when rows were rejected.
+
+    \b
+        roundtable import wandsworth
+        roundtable import examples/referrals.csv --dry-run
+        roundtable import examples/referrals.csv --errors rejected.csv
+        roundtable import export.csv --mapping iaptus_like --encoding cp1252
+        roundtable import export.csv --mapping our_columns.toml --source-system clinic
+        roundtable import referrals.csv --url https://referrals.example.org --token-file token.txt
+    """  # noqa: D301 - the mark of a block that help leaves as it is
+    import httpx  # noqa: PLC0415 - see the top
+    from rich.console import Console  # noqa: PLC0415
+
+    from deploy.posting import ImportFailed  # noqa: PLC0415
+
+    console = Console(highlight=False, markup=False)
     try:
-        equal = asyncio.run(_wandsworth(Console()))
+        if source in EXAMPLES:
+            from deploy import wandsworth_table  # noqa: PLC0415
+
+            good = asyncio.run(wandsworth_table.bring_in(Console()))
+        else:
+            told_how = Source(Path(source), mapping, source_system, encoding, ignore_unknown)
+            good = _from_file(console, told_how, _target(address, token_file, client, dry_run=dry_run), errors)
     except ImportFailed as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
     except httpx.TransportError:
-        typer.echo("The services do not answer. Start them with: roundtable up", err=True)
+        away = (
+            f"{address} does not answer." if address else "The services do not answer. Start them with: roundtable up"
+        )
+        typer.echo(away, err=True)
         raise typer.Exit(1) from None
-    raise typer.Exit(0 if equal else 1)
+    raise typer.Exit(0 if good else 1)
 
 
-async def _wandsworth(console: Console) -> bool:
-    """Post, wait, compare; return whether every figure is equal."""
-    token = development_token(["referrals:write", "reports:read", "reports:exact"], client="example", ttl=3600)
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
-        await _post(console, client, list(wandsworth.referrals()))
-        report = await _shown(console, client)
-        equal = _print_table_1(console, _counts(report))
-        equal &= _print_people(console, await _by(client, "gender_identity"), await _by(client, "ethnic_group"))
-        await _print_completeness(console, client)
-    verdict = "Equal: every figure above is the evaluation's." if equal else "NOT EQUAL: see the marked rows above."
-    as_of = report["as_of"]
-    console.print(f"\n{verdict}\nAs of event {as_of['events']}, {as_of['at'][:19]} UTC.", highlight=False)
-    return equal
+def _target(address: str | None, token_file: Path | None, client: str, *, dry_run: bool) -> Target:
+    """Return where the referrals go: this machine, by its own token, unless another is named."""
+    from deploy.posting import url  # noqa: PLC0415 - see the top
+
+    token = token_of(["referrals:write"], address, token_file, client, ttl=HALF_A_DAY)
+    return Target((address or url("referrals")).rstrip("/"), token, dry_run)
 
 
-def url(service: str) -> str:
-    """Return the address of a service on this machine."""
-    return f"http://127.0.0.1:{settings().port_base + PORT_OFFSETS[service]}"
+def token_of(scopes: list[str], address: str | None, token_file: Path | None, client: str, *, ttl: int) -> str:
+    """Return the token that an import is done with: one of this machine's own, unless a file holds another."""
+    from deploy.cli_tokens import development_token  # noqa: PLC0415 - see the top
+
+    if address is not None and token_file is None:
+        raise CannotRunError("Another machine wants a token of its own: name its file with --token-file.")
+    if token_file is None:
+        return development_token(scopes, client=client, ttl=ttl)
+    try:
+        return token_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise CannotRunError(f"{token_file} cannot be read, or holds no token.") from None
 
 
-async def _post(console: Console, client: httpx.AsyncClient, referrals: list[dict[str, Any]]) -> None:
-    """Post all referrals by the hundred, with a bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    told = {"accepted": 0, "replayed": 0, "rejected": 0}
-    began = monotonic()
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Posting referrals", total=len(referrals))
-        for chunk in _chunks(referrals):
-            answer = await _patiently(client, chunk)
-            told = {name: count + answer[name] for name, count in told.items()}
-            progress.advance(task, len(chunk))
-            if answer["rejected"]:
-                first = next(result for result in answer["results"] if result["status"] == "rejected")
-                raise ImportFailed(f"A referral was refused: {json.dumps(first['problem'])}")
-    seconds = monotonic() - began
-    console.print(
-        f"{told['accepted']} recorded, {told['replayed']} there already,"
-        f" in {seconds:.1f} s ({len(referrals) / seconds:,.0f} a second)."
-    )
+def _from_file(console: "Console", source: Source, target: Target, errors: Path | None) -> bool:
+    """Bring a file in and say what became of it; return whether no row was rejected."""
+    from deploy.csv_import import Rejections, Told  # noqa: PLC0415 - see the top
+    from deploy.csv_mapping import fields, mapping_named  # noqa: PLC0415
+    from deploy.csv_referrals import Plan  # noqa: PLC0415
+
+    mapping = mapping_named(source.mapping)
+    expected = {*mapping.columns, *mapping.ignored, *fields()}
+    told, began = Told(), monotonic()
+    with open_rows(source.path, source.encoding, expected.__contains__) as rows:
+        if source.system is not None:
+            mapping = mapping.model_copy(update={"constants": mapping.constants | {"source_system": source.system}})
+        plan = Plan(mapping, rows.headings, ignore_unknown=source.ignore_unknown)
+        with Rejections(errors, rows, source.encoding) as rejections:
+            try:
+                asyncio.run(_send(console, rows, plan, target, rejections, told))
+            except KeyboardInterrupt:
+                _summarise(console, told, monotonic() - began, target, errors)
+                typer.echo(f"Interrupted after line {told.line}. {AGAIN}", err=True)
+                raise typer.Exit(INTERRUPTED) from None
+            except Exception:
+                if told.rows:
+                    _summarise(console, told, monotonic() - began, target, errors)
+                    typer.echo(f"It ended early, after line {told.line}. {AGAIN}", err=True)
+                raise
+    _summarise(console, told, monotonic() - began, target, errors)
+    return told.rejected == 0
 
 
-def _chunks(referrals: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    rest = iter(referrals)
-    while chunk := list(islice(rest, LINES)):
-        yield chunk
+async def _send(
+    console: "Console", rows: Rows, plan: "Plan", target: Target, rejections: "Rejections", told: "Told"
+) -> None:
+    """Send a file's rows, with a bar that counts its bytes and says how many rows that was."""
+    import httpx  # noqa: PLC0415 - see the top
+    from rich.progress import TextColumn  # noqa: PLC0415
+
+    from deploy.csv_import import Twins, bring_in  # noqa: PLC0415
+    from deploy.posting import Bulk, progress  # noqa: PLC0415
+
+    headers = {"Authorization": f"Bearer {target.token}"}
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
+        with progress(console, count=TextColumn("{task.fields[rows]:,} rows")) as bar:
+            task = bar.add_task("Trying" if target.dry_run else "Sending", total=rows.size, rows=0)
+            bulk = Bulk(client, target.address, dry_run=target.dry_run)
+            twins = Twins() if target.dry_run else None
+
+            def moved() -> None:
+                bar.update(task, completed=rows.read, rows=told.rows)
+
+            await bring_in(rows, plan, bulk, rejections, told, twins=twins, moved=moved)
 
 
-async def _patiently(client: httpx.AsyncClient, chunk: list[dict[str, Any]]) -> dict[str, Any]:
-    """Post one chunk; a service that is away for a moment is asked again, since sending twice is safe."""
-    body = "\n".join(map(json.dumps, chunk)).encode()
-    headers = {"Content-Type": "application/x-ndjson"}
-    for attempt in range(60):
-        try:
-            answer = await client.post(f"{url('referrals')}/v1/referrals/bulk", content=body, headers=headers)
-        except httpx.TransportError:
-            if attempt == 0:
-                await client.get(f"{url('referrals')}/health/live")  # not there at all: say so at once
-        else:
-            if answer.status_code == httpx.codes.OK:
-                told: dict[str, Any] = answer.json()
-                return told
-            if answer.status_code not in {429, 503}:
-                raise ImportFailed(f"The referrals service answered {answer.status_code}: {answer.text}")
-        await asyncio.sleep(0.5)
-    raise ImportFailed("The referrals service did not take the referrals within half a minute.")
-
-
-async def _report(client: httpx.AsyncClient, by: str, interval: str) -> dict[str, Any]:
-    wanted = {
-        "from": f"{PERIODS[0].start:%Y-%m}",
-        "to": f"{PERIODS[-1].end:%Y-%m}",
-        "interval": interval,
-        "by": by,
-        "profile": "exact",
-    }
-    answer = await client.get(f"{url('reporting')}/v1/reports/referrals_received", params=wanted)
-    if answer.status_code != httpx.codes.OK:
-        raise ImportFailed(f"The reporting service answered {answer.status_code}: {answer.text}")
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def _shown(console: Console, client: httpx.AsyncClient) -> dict[str, Any]:
-    """Return the report once it holds everything that was posted."""
-    began = monotonic()
-    with console.status("Waiting for reporting …"):
-        while True:
-            report = await _report(client, "source,source_system", "year")
-            found = sum(row["value"] for row in report["rows"] if _ours(row))
-            if found >= TOTAL:
-                break
-            if monotonic() - began > PATIENCE:
-                raise ImportFailed(f"After {PATIENCE} s reporting shows {found} of {TOTAL}. See: roundtable logs")
-            await asyncio.sleep(0.2)
-    console.print(f"All in the report {monotonic() - began:.1f} s later.\n")
-    return report
-
-
-def _ours(row: dict[str, Any]) -> bool:
-    return row["group"].get("source_system") in {wandsworth.SYSTEM, wandsworth.OUTPATIENTS}
-
-
-def _counts(report: dict[str, Any]) -> dict[tuple[str, str, str], int]:
-    """Return the report's counts by source, sending system and first day of the period."""
-    return {
-        (row["group"]["source"], row["group"]["source_system"], row["period"]["start"]): row["value"]
-        for row in report["rows"]
-        if _ours(row)
-    }
-
-
-def percent(part: int, whole: int, unit: str = "0.01") -> str:
-    """Return a percentage, half up, with as many decimals as `unit` has."""
-    return str((Decimal(100 * part) / whole).quantize(Decimal(unit), ROUND_HALF_UP))
-
-
-def _print_table_1(console: Console, counts: dict[tuple[str, str, str], int]) -> bool:
-    """Print the paper's table and ours; return whether all counts are equal."""
-    table = _table("Referrals by source, September to August: the evaluation's Table 1, and ours", "Source")
-    for period in PERIODS:
-        for heading in (f"{period.name}\npaper", "\nours", "\n%"):
-            table.add_column(heading, justify="right", no_wrap=True)
-    equal, misprints = True, 0
-    totals = [0] * len(PERIODS)
-    for row in TABLE_1:
-        label, cells = code_list(SOURCES).label(row.source), [row.name]
-        for number, period in enumerate(PERIODS):
-            found = counts.get((str(label), row.system, period.start.isoformat()), 0)
-            totals[number] += found
-            equal &= found == row.counts[number]
-            share = percent(found, period.total)
-            misprinted = row.printed[number] not in {share, "-"}
-            misprints += misprinted
-            mark = "" if found == row.counts[number] else " ≠"
-            cells += [f"{row.counts[number]:,}", f"{found:,}{mark}", f"{share}{'*' if misprinted else ' '}"]
-        table.add_row(*cells)
-    table.add_section()
-    sums = [
-        cell for total, period in zip(totals, PERIODS, strict=True) for cell in (f"{period.total:,}", f"{total:,}", "")
-    ]
-    table.add_row("Total", *sums)
-    console.print(table)
-    console.print(
-        f"* {misprints} percentages are rounded otherwise in print; the counts are the same.\n", highlight=False
-    )
-    return equal and totals == [period.total for period in PERIODS]
-
-
-def _table(title: str, first: str) -> Table:
-    """Return a plain table with its first column to the left."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-    table.add_column(first, no_wrap=True)
-    return table
-
-
-async def _by(client: httpx.AsyncClient, dimension: str) -> dict[str, int]:
-    report = await _report(client, dimension, "total")
-    return {row["group"][dimension]: row["value"] for row in report["rows"]}
-
-
-def _print_people(console: Console, genders: dict[str, int], ethnic_groups: dict[str, int]) -> bool:
-    """Print who they were beside what the evaluation says; return whether it is equal."""
-    women = next(count for group, count in genders.items() if group.startswith("Female"))
-    known = sum(count for group, count in genders.items() if not group.startswith("Not "))
-    missing = sum(count for group, count in ethnic_groups.items() if group.startswith("Not "))
-    white = ethnic_groups["White"]
-    bme = sum(ethnic_groups.values()) - white - missing
-    table = _table("Who they were", "")
-    for heading in ("printed", "ours"):
-        table.add_column(heading, justify="right")
-    rows = (
-        ("Women, of the 5,715 who entered", "66.5 %", f"{percent(women, known, '0.1')} % ({women:,} of {known:,})"),
-        ("White", "39.94 %", f"{percent(white, TOTAL)} % ({white:,} of {TOTAL:,})"),
-        ("Black and minority ethnic", "12.82 %", f"{percent(bme, TOTAL)} % ({bme:,})"),
-        ("Missing or not stated", "47.24 %", f"{percent(missing, TOTAL)} % ({missing:,})"),
-    )
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    return (women, known, white, bme, missing) == (
-        wandsworth.WOMEN,
-        wandsworth.ENTERED,
-        wandsworth.WHITE,
-        wandsworth.BME,
-        TOTAL - wandsworth.WHITE - wandsworth.BME,
-    )
-
-
-async def _print_completeness(console: Console, client: httpx.AsyncClient) -> None:
-    """Print what the evaluation complained about, as this system shows it beside every figure."""
-    wanted = {"from": f"{PERIODS[0].start:%Y-%m}", "to": f"{PERIODS[-1].end:%Y-%m}", "profile": "exact"}
-    answer = await client.get(f"{url('reporting')}/v1/completeness", params=wanted)
-    if answer.status_code != httpx.codes.OK:
-        raise ImportFailed(f"The reporting service answered {answer.status_code}: {answer.text}")
-    table = _table("Completeness of what was recorded (base: referrals received)", "Field")
-    for heading in ("recorded", "not stated", "not known", "missing", "recorded %"):
-        table.add_column(heading, justify="right")
-    for row in answer.json()["rows"]:
-        if row["field"] in {"ethnic_category", "gender_identity", "birth_month", "language"}:
-            figures = (row[name] for name in ("valid", "not_stated", "not_known", "missing", "valid_percent"))
-            table.add_row(row["field"], *(str(figure) for figure in figures))
-    console.print(table)
+def _summarise(console: "Console", told: "Told", seconds: float, target: Target, errors: Path | None) -> None:
+    """Say what became of the rows; never what is in them."""
+    if target.dry_run:
+        words = f"Dry run, nothing was changed: {told.created:,} would be recorded, {told.replayed:,} are there already"
+    else:
+        words = f"{told.created:,} recorded, {told.replayed:,} there already"
+    console.print(f"{words}, {told.rejected:,} rejected, in {seconds:.1f} s ({told.rows / seconds:,.0f} a second).")
+    for line, wrong in told.first:
+        console.print(f"  line {line}: {wrong.field + ': ' if wrong.field else ''}{wrong.message} ({wrong.code})")
+    if told.rejected and errors is not None:
+        console.print(f"The rejected rows are in {errors}: correct them there, then import that file.")
+    elif told.rejected:
+        console.print("For a file of the rejected rows, to be corrected: --errors FILE.csv")

@@ -151,7 +151,7 @@ def commands() -> str:
 
 def command(name: str, one: Any) -> Iterator[str]:  # noqa: ANN401 - typer brings its own click, unnamed
     """Yield what a command does, and its own commands after it."""
-    words = (one.help or "").partition("\f")[0].strip()
+    words = (one.help or "").partition("\f")[0].replace("\b\n", "").strip()
     yield f"## {name}\n\n{words}\n"
     options = [
         (", ".join(f"`{word}`" for word in each.opts), getattr(each, "help", None) or "")

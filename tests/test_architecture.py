@@ -24,6 +24,7 @@ ROOMS = (
 )
 LIVES_IN = {
     "fhir": "api",
+    "open_referral": "api",
     "web": "api",
     "guards": "api",
     "examples": "api",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -30,7 +31,7 @@ from tests.running_system import free_port_base
 from tests.streams import eventually, fresh_stream
 
 WRITE = "referrals:write"
-ALL = "referrals:write referrals:read people:read"
+ALL = "referrals:write referrals:read people:read people:write"
 
 
 @dataclass
@@ -107,6 +108,54 @@ async def sent_in_every_way(url: str, forge: Forge, database: Database, hay: Hay
         hay.keep(await caller.get("/metrics"))
 
 
+async def known_in_every_way(url: str, forge: Forge, hay: Hay) -> None:
+    """Correct the canary, look it up, move it, restrict it, wrongly too; keep every answer but those that are to name it."""
+    headers = {"Authorization": f"Bearer {forge.token(scope=ALL)}"}
+    held = {"If-Match": "*", "Idempotency-Key": "k-2"}
+    async with httpx.AsyncClient(base_url=url, headers=headers) as caller:
+        first, *_, last = (await caller.get("/v1/referrals")).json()["items"]
+        assert first["person_id"] == last["person_id"], "the number found the person again"
+        person, search = f"/v1/people/{first['person_id']}", "/v1/people/search"
+        stranger = (await caller.post("/v1/referrals", json=a_canary(source_id="C-6", person={}))).json()["person_id"]
+        for change in (dict.fromkeys(CANARY), CANARY):
+            told = hay.keep(await caller.patch(f"{person}/demographics", json=change, headers={"If-Match": "*"}))
+            assert told.status_code == 200, told.text
+        number = {"nhs_number": CANARY["nhs_number"]}
+        for path, wrong, more in (
+            (person, {name: [value] for name, value in CANARY.items()}, held),
+            (person, dict.fromkeys(CANARY.values(), 1), held),
+            (person, CANARY, {}),
+            (person, CANARY, {"If-Match": '"1"'}),
+            (person, CANARY | {"nhs_number": "9990548608"}, held),
+            (person, {"birth_date": "2999-01-01"}, held),
+            (f"/v1/people/{stranger}", number, held),  # in use
+        ):
+            told = hay.keep(await caller.patch(f"{path}/demographics", json=wrong, headers=more))
+            assert told.status_code >= 400, told.text
+        for wanted in (
+            {name: CANARY[name] for name in ("family_name", "given_name", "postcode")},
+            dict.fromkeys(CANARY.values(), 1),
+            number | {"cursor": CANARY["email"]},
+            number | {"family_name": "Somebody else"},
+        ):
+            hay.keep(await caller.post(search, json=wanted))
+        for wanted in (number, {name: CANARY[name] for name in ("family_name", "birth_date")}):
+            found = (await caller.post(search, json=wanted)).json()
+            assert [each["id"] for each in found["items"]] == [first["person_id"]]
+        for text in needles().values():
+            for path in (f"/v1/people/{quote(text, safe='')}", f"{person}/audit?cursor={quote(text)}"):
+                hay.keep(await caller.get(path))
+        triage = {"decision": "accepted", "on": "2026-03-15", "reason": NOTE}
+        hay.keep(await caller.post(f"/v1/referrals/{last['id']}/triage", json=triage))
+        moved = hay.keep(
+            await caller.patch(f"/v1/referrals/{last['id']}", json={"site_id": str(uuid4())}, headers={"If-Match": "*"})
+        )
+        assert moved.json()["person_id"] != first["person_id"]
+        for decision in ({"reason": NOTE}, {"reason": NOTE, "restricted": False}):
+            assert hay.keep(await caller.post(f"{person}/restrict", json=decision)).status_code == 200
+        hay.keep(await caller.get(f"{person}/audit"))
+
+
 async def change(database: Database, sql: str) -> None:
     connection = await asyncpg.connect(database.admin_dsn)
     await connection.execute(sql)
@@ -134,18 +183,23 @@ async def test_identifiers_are_found_nowhere_but_encrypted_in_their_own_columns(
         mine = environment("referrals") | {"ROUNDTABLE_KEY_FILE": str(key_file(tmp_path))}
         async with (
             program("serve", "referrals", mine, tmp_path),
-            program("work", "referrals", environment("referrals"), tmp_path),
+            program("work", "referrals", mine, tmp_path),
             program("work", "reporting", environment("reporting"), tmp_path),
             program("serve", "reporting", environment("reporting"), tmp_path),
         ):
             await sent_in_every_way(f"http://127.0.0.1:{base + 1}", forge, database, hay)
+            await known_in_every_way(f"http://127.0.0.1:{base + 1}", forge, hay)
 
             async def projected() -> bool:
                 (position,) = await rows(database, "inbox_position", schema="reporting")
-                sealed = await rows(database, "audit", "WHERE position IS NULL")
-                return bool(position["events"] == 4 and not sealed)
+                waiting = await rows(database, "audit", "WHERE position IS NULL")
+                waiting += await rows(database, "people", "WHERE examined_at IS NULL")
+                return position["events"] == len(await rows(database, "outbox")) and not waiting
 
             await eventually(projected)
+            assert len(await rows(database, "merges")) == 1, "the matcher tied the copy to the record it was made from"
+            for store in ("corrections", "match_keys"):
+                assert await rows(database, store), "there is something to be found"
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{base + 4}") as caller:
                 hay.keep(await caller.get("/metrics"))
             identified = await read_back(f"http://127.0.0.1:{base + 1}", forge)
@@ -169,7 +223,8 @@ async def read_back(url: str, forge: Forge) -> bytes:
     headers = {"Authorization": f"Bearer {forge.token(scope=ALL)}"}
     async with httpx.AsyncClient(base_url=url, headers=headers) as caller:
         listed: list[dict[str, Any]] = (await caller.get("/v1/referrals")).json()["items"]
-        return (await caller.get(f"/v1/referrals/{listed[0]['id']}")).content
+        (first,) = [each["id"] for each in listed if each["source_id"] == "C-1"]
+        return (await caller.get(f"/v1/referrals/{first}")).content
 
 
 def dumped(server: Postgres, database: Database) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -52,9 +53,9 @@ def export_iapt(
     with console.status(f"Reading {period} …"):
         told = asyncio.run(_read(month))
     manifest = write(folder, month, told)
-    table = Table(title=f"{period}, in {folder}", title_justify="left")
-    for heading in ("table", "rows", "valid", "default", "invalid", "missing", "mandatory fields missing"):
-        table.add_column(heading, justify="left" if heading == "table" else "right")
+    table = Table(title=f"{period}, in {folder}", title_justify="left", box=SIMPLE, pad_edge=False)
+    for heading in ("table", "rows", "valid", "default", "invalid", "missing", "mandatory missing"):
+        table.add_column(heading, justify="left" if heading == "table" else "right", no_wrap=heading == "table")
     for each in TABLES:
         fields = [line for line in manifest["data_quality"]["fields"] if line["table"] == each.name]
         sums = [str(sum(line[name] for line in fields)) for name in ("valid", "default", "invalid", "missing")]

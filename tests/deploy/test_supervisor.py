@@ -103,19 +103,24 @@ async def test_a_deleted_stream_or_durable_is_declared_again(running_system: Run
 
 
 def test_a_store_that_was_removed_is_noticed_and_made_anew(running_system: RunningSystem) -> None:
-    shutil.rmtree(running_system.status()["nats"]["store_dir"])
+    store = Path(running_system.status()["nats"]["store_dir"])
+    Path(running_system.home, "store-that-was").mkdir()
+    store.rename(running_system.home / "store-that-was" / store.name)  # at once: a server that writes on would spoil removing
 
     def is_whole() -> bool:
         return "declared the stream again" in running_system.said().partition("the files of the stream are gone")[2]
 
     until(is_whole, within=20)
-    assert Path(running_system.status()["nats"]["store_dir"]).is_dir()
+    assert store.is_dir()
+    shutil.rmtree(running_system.home / "store-that-was")
 
 
 def test_status_is_quick(running_system: RunningSystem) -> None:
     began = time.monotonic()
+    running_system.roundtable("version")
+    between = time.monotonic()
     shown = running_system.roundtable("status")
-    assert time.monotonic() - began < 2  # 0.3 s on a quiet machine
+    assert time.monotonic() - between < 4 * (between - began) + 1, "beside a command that does nothing, in the same minute"
     assert "postgres" in shown.stdout
 
 

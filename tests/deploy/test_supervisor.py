@@ -105,7 +105,8 @@ async def test_a_deleted_stream_or_durable_is_declared_again(running_system: Run
 def test_a_store_that_was_removed_is_noticed_and_made_anew(running_system: RunningSystem) -> None:
     store = Path(running_system.status()["nats"]["store_dir"])
     Path(running_system.home, "store-that-was").mkdir()
-    store.rename(running_system.home / "store-that-was" / store.name)  # at once: a server that writes on would spoil removing
+    aside = running_system.home / "store-that-was" / store.name
+    store.rename(aside)  # at once: a server that writes on would spoil removing it
 
     def is_whole() -> bool:
         return "declared the stream again" in running_system.said().partition("the files of the stream are gone")[2]
@@ -120,7 +121,9 @@ def test_status_is_quick(running_system: RunningSystem) -> None:
     running_system.roundtable("version")
     between = time.monotonic()
     shown = running_system.roundtable("status")
-    assert time.monotonic() - between < 4 * (between - began) + 1, "beside a command that does nothing, in the same minute"
+    assert time.monotonic() - between < 4 * (between - began) + 1, (
+        "beside a command that does nothing, in the same minute"
+    )
     assert "postgres" in shown.stdout
 
 

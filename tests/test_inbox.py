@@ -220,7 +220,7 @@ async def test_events_travel_from_one_schema_to_the_other(stream: Bus, engine: A
 
     async def all_heard() -> bool:
         (position,) = await rows(database, "inbox_position", schema="reporting")
-        return position["events"] >= len(events)  # what took effect is seen before its commit, this only after it
+        return int(position["events"]) >= len(events)  # what took effect is seen before its commit, this only after it
 
     async with (
         doing(Relay("referrals", source, stream).run()),

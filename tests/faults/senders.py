@@ -32,8 +32,8 @@ class Senders:
         chunks = [_chunk(referrals[at : at + chunk], headers) for at in range(0, len(referrals), chunk)]
         keyed = list(self._singles(singles, headers))
         port = self.system.port("referrals")
-        bulk = Load(port, connections=4, rate=len(chunks) / seconds, within=3 * seconds, patience=PATIENCE)
-        single = Load(port, connections=16, rate=len(keyed) / seconds, within=3 * seconds, patience=PATIENCE)
+        bulk = Load(port, connections=4, rate=len(chunks) / seconds, within=3 * seconds + 30, patience=PATIENCE)
+        single = Load(port, connections=16, rate=len(keyed) / seconds, within=3 * seconds + 30, patience=PATIENCE)
         await asyncio.gather(bulk.fire(chunks, self.bulks), single.fire(keyed, self.singles))
         assert len(self.bulks.attempted) == len(referrals), "the load is not all sent: the machine is too slow"
         assert len(self.singles.attempted) == singles

@@ -41,7 +41,7 @@ STREAM_CONFIG: dict[str, Any] = {
 }
 
 # Who listens, and to what: whole services, so that no version of an aggregate goes unseen.
-CONSUMERS: dict[str, tuple[str, ...]] = {"reporting": (f"{PREFIX}>",)}
+CONSUMERS: dict[str, tuple[str, ...]] = {"reporting": (f"{PREFIX}>",), "sites": (f"{PREFIX}referrals.>",)}
 
 
 class StreamProblem(Exception):

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from shared.bus import BATCH, SECOND, Bus
-from shared.db import is_away
+from shared.db import is_away, limit_to
 from shared.events.event import STREAM
 from shared.inbox import Incoming, Subscriber, Verdict, read
 from shared.telemetry import continued_trace
@@ -121,6 +121,7 @@ class Consumer:
         with continued_trace(pairs[0][1].traceparent):
             try:
                 async with self.sessions() as session:
+                    limit_to(session, None)  # what is heard is kept for every site
                     verdict = await self.subscriber.apply(session, [incoming for _, incoming in pairs])
                     await session.commit()
             except Exception as problem:

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         200, ge=1, description="Requests one process works on at once; more are refused with 503 and Retry-After."
     )
+    feed_requests_per_minute: int = Field(
+        600,
+        ge=1,
+        description="Sites only: requests of one address to the Open Referral feed in a minute, by one process; a list as "
+        "lines counts as ten.",
+    )
     sync_kept_days: int = Field(
         90, ge=1, le=3650, description="Days in which an operation sent again through `/v1/sync` is answered as before."
     )
@@ -67,6 +73,11 @@ class Settings(BaseSettings):
     )
     webhook_kept_days: int = Field(
         30, ge=1, description="Referrals only: days in which settled messages to referrers stay in the log."
+    )
+    hour_rate_pence: int | None = Field(
+        None,
+        ge=1,
+        description="Reporting only: what an hour given is valued at, pence; without it no value is put on hours.",
     )
     suppress_below: int = Field(5, ge=5, description="Published counts below this are suppressed; may only be raised.")
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.sites.open_referral.pace import pace
 from shared import db
 from shared.auth import doorkeeper
 from shared.crypto import keyring
@@ -77,5 +78,5 @@ async def open_door(
 
 def forget() -> None:
     """Forget what this process read from the environment."""
-    for remembered in (settings, doorkeeper, keyring, db.engine, db.session_maker):
+    for remembered in (settings, doorkeeper, keyring, db.engine, db.session_maker, pace):
         remembered.cache_clear()

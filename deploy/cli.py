@@ -17,6 +17,7 @@ COMMANDS = {
     "client": "deploy.cli_tokens:client",
     "issuer": "deploy.cli_tokens:issuer",
     "import": "deploy.cli_import:import_source",
+    "import-open-referral": "deploy.cli_import_open_referral:import_open_referral",
     "export": "deploy.cli_export:exporting",
     "rebuild": "deploy.cli_rebuild:rebuild",
     "dead-letters": "deploy.cli_letters:letters",

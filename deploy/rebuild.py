@@ -111,7 +111,7 @@ class _Rebuild:
         for table in ("inbox", *(each.name for each in FACTS)):
             self.outcome.differing[table] = await self._differing(table)
             found = self.outcome.differing[table]
-            self.say(f"  {table:10} {'equal' if not found else f'{found:,} rows differ'}")
+            self.say(f"  {table:24} {'equal' if not found else f'{found:,} rows differ'}")
         if not check:
             await self._apply_all(known=False)
             await self._swap()
@@ -220,10 +220,12 @@ class _Rebuild:
 
     async def _swap(self) -> None:
         """Put the new tables in place of the live ones, with their grants; readers wait for a moment, or do not notice."""
-        for table in SWAPPED:
-            await self._execute(f"ANALYZE {NEXT}.{table}")
-            for grant in await self._column(GRANTS, name=f"{LIVE}.{table}", target=f"{NEXT}.{table}"):
-                await self._execute(grant)
+        async with self._session() as session:  # one commit for all of them: the worker is waiting
+            for table in SWAPPED:
+                await session.execute(text(f"ANALYZE {NEXT}.{table}"))
+                names = {"name": f"{LIVE}.{table}", "target": f"{NEXT}.{table}"}
+                for grant in (await session.scalars(text(GRANTS), names)).all():
+                    await session.execute(text(grant))
         for attempt in range(TRIES):
             try:
                 async with self._session() as session:

@@ -35,6 +35,10 @@ LIVES_IN = {
     "cells": "disclosure",
     "rounding": "disclosure",
     "breakdowns": "measures",
+    "breakdowns_of_things": "measures",
+    "dimensions_of_age": "measures",
+    "dimensions_of_sites": "measures",
+    "selects": "engine",
     "dimensions": "measures",
     "instruments": "domain",
 }

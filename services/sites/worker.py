@@ -1,8 +1,10 @@
-"""What `sites` does besides answering requests: its events leave, its audit trail is sealed."""
+"""What `sites` does besides answering requests: its events leave, pathways are heard of, overdue answers are told."""
 
+from services.sites.commands import overdue
+from services.sites.projections import subscriber
 from shared.worker import work
 
 
 async def main() -> None:
     """Work until told to stop."""
-    await work("sites")
+    await work("sites", subscriber, overdue.DUTIES)

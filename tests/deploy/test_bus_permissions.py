@@ -98,13 +98,18 @@ async def test_a_service_sees_the_stream_but_only_its_own_durable(connect: Conne
     for client in (reporting, sites):
         assert await answered(client, f"$JS.API.STREAM.INFO.{STREAM}")
     assert await answered(reporting, f"$JS.API.CONSUMER.INFO.{STREAM}.reporting")
+    assert await answered(sites, f"$JS.API.CONSUMER.INFO.{STREAM}.sites")
     assert not await answered(sites, f"$JS.API.CONSUMER.INFO.{STREAM}.reporting")
+    assert not await answered(reporting, f"$JS.API.CONSUMER.INFO.{STREAM}.sites")
 
 
-async def test_a_message_is_fetched_and_acknowledged_in_either_form(connect: Connect) -> None:
-    reporting, admin = await connect("reporting"), await connect("admin", "_INBOX")
-    await admin.request("roundtable.sites.something.v1", b"{}", timeout=2)
-    durable = await reporting.jetstream().pull_subscribe_bind("reporting", stream=STREAM)
+@pytest.mark.parametrize(("listener", "announcer"), [("reporting", "sites"), ("sites", "referrals")])
+async def test_a_message_is_fetched_and_acknowledged_in_either_form(
+    connect: Connect, listener: str, announcer: str
+) -> None:
+    service, admin = await connect(listener), await connect("admin", "_INBOX")
+    await admin.request(f"roundtable.{announcer}.something.v1", b"{}", timeout=2)
+    durable = await service.jetstream().pull_subscribe_bind(listener, stream=STREAM)
     for message in await durable.fetch(1, timeout=2):
         await message.ack_sync(timeout=2)
     assert connect.refused == []

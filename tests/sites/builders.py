@@ -54,6 +54,57 @@ async def registered(caller: httpx.AsyncClient, **changes: Any) -> dict[str, Any
     return body
 
 
+def an_offer(site_id: str, **changes: Any) -> dict[str, Any]:
+    """Return an offer that is accepted: on the last Friday of each month."""
+    return {
+        "site_id": site_id,
+        "name": "Talking over tea",
+        "description": "Come as you are; somebody listens.",
+        "programme": "talking_therapies",
+        "therapy_types": ["748051000000105"],
+        "needs": ["low_mood", "loneliness"],
+        "languages": ["en", "so"],
+        "schedule": [times(freq="MONTHLY", byday=["-1FR"])],
+        "minimum_age": 18,
+        "maximum_age": None,
+        "capacity": 12,
+        "accepting_referrals": True,
+        "next_available_on": "2026-12-04",
+        "designed_by": "together",
+        "delivered_by": "people_using_services",
+        "email": "tea@example.org",
+        "phone": "020 7946 0018",
+        "url": "https://example.org/tea",
+        "fees": "Free.",
+        "status": "active",
+    } | changes
+
+
+def times(**changes: Any) -> dict[str, Any]:
+    """Return one entry of a schedule that is accepted: ten to noon, every Thursday of 2026 and after."""
+    return {
+        "freq": "WEEKLY",
+        "interval": 1,
+        "byday": [] if changes.get("freq") == "MONTHLY" else ["TH"],
+        "bymonthday": [],
+        "dtstart": "2026-01-01",
+        "valid_to": None,
+        "opens_at": "10:00",
+        "closes_at": "12:00",
+        "description": None,
+    } | changes
+
+
+async def offered(caller: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:
+    """Register an offer, at a new site unless one is named, and return it."""
+    if "site_id" not in changes:
+        changes["site_id"] = (await registered(caller))["id"]
+    answer = await caller.post("/v1/offers", json=an_offer(**changes))
+    assert answer.status_code == 201, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
 def held(version: int) -> dict[str, str]:
     """Return the header that names the version to change."""
     return {"If-Match": f'"{version}"'}

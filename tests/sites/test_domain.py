@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from services.sites import domain
+from services.sites.domain import register as domain
 
 TODAY = date(2026, 11, 20)
 

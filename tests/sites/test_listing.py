@@ -102,3 +102,39 @@ async def test_a_redacted_address_is_in_no_list_and_shown_only_to_those_who_may_
         for answer in (*lists, unseen):
             assert "Beechcroft" not in answer.text
             assert "SW17" not in answer.text
+
+
+async def test_after_an_instant_a_list_tells_what_changed_in_that_order(sites: Door) -> None:
+    async with sites.caller(BOTH) as caller:
+        made = [await registered(caller, name=f"Hall {number}") for number in range(4)]
+        since = made[-1]["modified_at"]
+        for kind, changed in (("sites", made), ("organisations", [{"id": one["organisation_id"]} for one in made])):
+            for one in (changed[2], changed[0]):
+                await caller.patch(f"/v1/{kind}/{one['id']}", json={"name": "Changed"}, headers=held(1))
+            seen: list[str] = []
+            params: dict[str, str] = {"modified_after": since, "limit": "1"}
+            while True:
+                page = (await caller.get(f"/v1/{kind}", params=params)).json()
+                seen += [one["id"] for one in page["items"]]
+                if page["next"] is None:
+                    break
+                params["cursor"] = page["next"]
+            assert seen == [changed[2]["id"], changed[0]["id"]]
+            nothing = await caller.get(f"/v1/{kind}", params={"modified_after": page["items"][0]["modified_at"]})
+            assert nothing.json()["items"] == []
+            assert (await caller.get(f"/v1/{kind}?modified_after=2026-11-20T10:00:00")).status_code == 422, "whose ten?"
+
+
+async def test_a_compact_list_is_small_and_tells_what_to_fetch(sites: Door) -> None:
+    async with sites.caller(BOTH) as caller:
+        body = await registered(caller, redacted_address=True)
+        await registered(caller, organisation_id=body["organisation_id"])
+        full = await caller.get("/v1/sites")
+        short = await caller.get("/v1/sites", params={"compact": "true", "limit": 1})
+        rest = await caller.get("/v1/sites", params={"compact": "true", "limit": 1, "cursor": short.json()["next"]})
+        organisations = await caller.get("/v1/organisations", params={"compact": "true"})
+    whole = {name: body[name] for name in ("id", "name", "status", "version", "modified_at")}
+    assert short.json()["items"] == [whole]
+    assert [len(one.json()["items"]) for one in (full, short, rest, organisations)] == [2, 1, 1, 1]
+    assert organisations.json()["items"][0]["status"] is None
+    assert len(short.content) < 350, "a whole page of 50 in one packet or ten, on a slow line"

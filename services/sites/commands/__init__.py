@@ -1,0 +1,1 @@
+"""Everything that changes something in `sites`, and its refusals."""

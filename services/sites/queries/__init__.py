@@ -1,0 +1,1 @@
+"""Reads of `sites` worth naming."""

@@ -1,0 +1,1 @@
+"""What callers send to `sites`, and what they are told."""

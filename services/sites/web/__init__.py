@@ -1,0 +1,1 @@
+"""The directory for people: pages without script, cookies or anybody else's server, in several languages."""

@@ -15,7 +15,7 @@ from services.reporting import exports, queries
 from services.reporting.breakdowns import DIMENSIONS, MOST, PUBLISHED, refusal
 from services.reporting.dimensions import Dimension, Register
 from services.reporting.domain.periods import Interval, Period, PeriodRefused, periods
-from services.reporting.engine import Question, Standing, TableTooLarge, standing
+from services.reporting.engine import NoRateSet, Standing, TableTooLarge, standing
 from services.reporting.examples import (
     BREAKDOWNS,
     CATALOGUE,
@@ -40,6 +40,7 @@ from services.reporting.schemas import (
     Report,
     ReportQuery,
 )
+from services.reporting.selects import Question
 from services.reporting.web.landing import CONTENT_SECURITY_POLICY, landing_page
 from shared.app import router
 from shared.auth import Caller, needs
@@ -148,7 +149,7 @@ async def read_breakdown(
 @api.get(
     "/v1/reports/{measure_id}",
     response_model=Report,
-    responses=told(REPORT, REPORT_CSV) | UNCHANGED | responses(NotFound, TableTooLarge),
+    responses=told(REPORT, REPORT_CSV) | UNCHANGED | responses(NotFound, TableTooLarge, NoRateSet),
     dependencies=[Depends(known_parameters(ReportQuery))],
 )
 async def read_report(
@@ -261,11 +262,10 @@ def _shown_breakdown(dimension: Dimension, register: Register, at_most: int | No
 
 
 def _tag(request: Request, stands: Standing) -> str:
-    """Return what changes when a published table may have changed: the question, the facts, the threshold, the code."""
+    """Return what changes when a published table may have changed: the question, the facts, what is set here, the code."""
     question = (request.url.path, *sorted(request.query_params.multi_items()))
-    return _etag(
-        repr((question, stands.events, stands.at.isoformat(), settings().suppress_below, version("roundtable")))
-    )
+    set_here = settings().suppress_below, settings().hour_rate_pence
+    return _etag(repr((question, stands.events, stands.at.isoformat(), set_here, version("roundtable"))))
 
 
 def _etag(content: str | bytes) -> str:

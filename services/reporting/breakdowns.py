@@ -6,20 +6,14 @@ from itertools import chain
 from types import MappingProxyType
 from typing import get_args
 
-from services.reporting.dimensions import (
-    Aged,
-    Attribute,
-    Coded,
-    CoProvided,
-    Dimension,
-    Intensity,
-    RegisteredCluster,
-    RegisteredSite,
-    YesOrNo,
-)
+from services.reporting.breakdowns_of_things import COMMUNITY, WITH_SIDE
+from services.reporting.dimensions import Attribute, Coded, Dimension, Intensity, YesOrNo
+from services.reporting.dimensions_of_age import Aged
+from services.reporting.dimensions_of_sites import CoProvided, RegisteredCluster, RegisteredSite
 from services.reporting.measures.measure import Measure
+from services.reporting.measures.things import INTRODUCTIONS, SESSIONS
 from services.reporting.schemas import Profile
-from services.reporting.tables import Contact, ContactSite, Pathway, Person, Site
+from services.reporting.tables import Contact, ContactSite, Pathway, Person, Session, Site
 from shared.events.sites import OrganisationKind
 
 SITE_KINDS: tuple[str, ...] = get_args(OrganisationKind)
@@ -35,21 +29,31 @@ _ALL: tuple[Dimension, ...] = (
     ),
     RegisteredSite(
         id="site",
-        title="Site that introduced the person; of appointments, where they are",
+        title="Site that introduced the person; of appointments, where they are; else whose it is",
         key=Site.site_id,
         of_contact=ContactSite.site_id,
+        of_sites=True,
     ),
     Attribute(
         id="site_kind",
         title="Kind of organisation the site belongs to",
         key=Site.organisation_kind,
         of_contact=ContactSite.organisation_kind,
+        of_sites=True,
         values=SITE_KINDS,
     ),
-    RegisteredCluster(id="cluster", title="Cluster of sites", key=Site.cluster, of_contact=ContactSite.cluster),
+    RegisteredCluster(
+        id="cluster", title="Cluster of sites", key=Site.cluster, of_contact=ContactSite.cluster, of_sites=True
+    ),
     CoProvided(id="co_provided", title="Introduced by a co-provider site", key=Site.co_provider),
     Attribute(id="pathway", title="Way in", key=Pathway.pathway, values=("triage", "drop_in")),
-    Attribute(id="programme", title="Programme", key=Pathway.programme, open=True),
+    Attribute(
+        id="programme",
+        title="Programme",
+        key=Pathway.programme,
+        of_things={things: things.programme for things in (SESSIONS, INTRODUCTIONS)},
+        open=True,
+    ),
     Coded(
         id="ethnic_category", title="Ethnic category", key=Person.ethnic_category, by="label", field="ethnic_category"
     ),
@@ -171,6 +175,7 @@ _ALL: tuple[Dimension, ...] = (
         title="Language of delivery",
         key=Pathway.delivery_languages,
         of_contact=Contact.language,
+        of_things={SESSIONS: Session.language},
         list_name="language",
         by="label",
         multiple=True,
@@ -192,6 +197,7 @@ _ALL: tuple[Dimension, ...] = (
         by="label",
         of_ends=True,
     ),
+    *COMMUNITY,
     Attribute(
         id="source_system", title="System that sent the referral", key=Pathway.source_system, open=True, exact_only=True
     ),
@@ -219,9 +225,11 @@ class Allowed:
 
 def _allowed() -> Allowed:
     alone = tuple(name for name, dimension in DIMENSIONS.items() if not dimension.exact_only)
+    of_pathways = [name for name in alone if DIMENSIONS[name] not in COMMUNITY]
     pairs = {frozenset(pair) for pair in (_PEOPLE[:2], _PEOPLE[::2], _PEOPLE[1:])}
     pairs |= {frozenset(("site", name)) for name in alone if DIMENSIONS[name].demographic}
-    pairs |= {frozenset((this, name)) for this in _WITH_ANY for name in alone if name != this}
+    pairs |= {frozenset((this, name)) for this in _WITH_ANY for name in of_pathways if name != this}
+    pairs |= {frozenset(("side", name)) for name in WITH_SIDE}
     ordered = sorted((min(pair, key=alone.index), max(pair, key=alone.index)) for pair in pairs)
     return Allowed(alone, tuple(ordered), (_PEOPLE,))
 
@@ -229,12 +237,12 @@ def _allowed() -> Allowed:
 PUBLISHED = _allowed()
 
 
-def refusal(by: Sequence[str], filters: Iterable[str], profile: Profile, measure: Measure) -> str | None:
+def refusal(by: Sequence[str], filters: Sequence[str], profile: Profile, measure: Measure) -> str | None:
     """Say why a table may not be had, in words that name what may; None when it may."""
     if unknown := [name for name in by if name not in DIMENSIONS]:
         return f"{len(unknown)} of these are no breakdown. There are: {', '.join(DIMENSIONS)}."
-    if cannot := [name for name in by if not DIMENSIONS[name].splits(measure)]:
-        return f"{', '.join(cannot)} splits only what counts on the day that pathways end."
+    if cannot := [name for name in dict.fromkeys((*by, *filters)) if not DIMENSIONS[name].splits(measure)]:
+        return f"{', '.join(cannot)} does not split this measure. GET /v1/measures/{measure.id} lists what does."
     if len(set(by)) < len(by):
         return "The same breakdown is named twice."
     if profile == "exact":
@@ -247,6 +255,6 @@ def _unpublished(by: Sequence[str]) -> str:
         return f"{', '.join(hidden)} is only for profile=exact."
     return (
         "These may not be published together (a filter counts as a breakdown). Allowed: any one; co_provided or pathway with any "
-        "other; site with a demographic; two of, or all three of, gender_identity, age_band and ethnic_group. "
-        "GET /v1/breakdowns lists every pair."
+        "other; site with a demographic; side with engagement_kind, space, resource_kind, principle or rung; two or all three of "
+        "gender_identity, age_band and ethnic_group. GET /v1/breakdowns lists every pair."
     )

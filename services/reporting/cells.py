@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, NamedTuple, NoReturn
 
-Kind = Literal["count", "rate", "states", "mean", "median", "p90"]
+Kind = Literal["count", "rate", "states", "mean", "median", "p90", "sum", "ratio"]
 Status = Literal["shown", "suppressed", "withheld", "no_data"]
 Figures = dict[str, float | None]
 
@@ -15,7 +15,8 @@ STATES = ("valid", "not_stated", "not_known", "missing")
 class Cell(NamedTuple):
     """Exact counts: one; numerator and denominator; or one per state. `place` is the period's position, or the field.
 
-    `behind`: how many pathways are behind each count of contacts, how many people behind a mean or median, which is `value`.
+    `behind`: how many pathways are behind each count of contacts, how many people behind a mean or median, how many are too
+    few of behind a sum; mean, median and sum are `value`.
     """
 
     place: int | str
@@ -46,7 +47,8 @@ class Sealed:
     """Exact figures that nothing but this module can read.
 
     `fixed`: per dimension the groups that are not gathered, None when none are; `silent`: where nothing was collected;
-    `apart`: whether each pathway is in one group only; `decimals`: of published means and medians.
+    `apart`: whether each pathway is in one group only; `decimals`: of published means and medians;
+    `of_things`: whether the figures are of things alone, and point at nobody.
     """
 
     _cells: tuple[Cell, ...] = field(repr=False)
@@ -55,6 +57,7 @@ class Sealed:
     silent: frozenset[int | str] = frozenset()
     apart: bool = True
     decimals: int = 0
+    of_things: bool = False
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be copied out."""

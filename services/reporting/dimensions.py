@@ -1,8 +1,9 @@
-"""Kinds of dimension: by national code, by age, by a plain value, yes or no, by registered site or cluster."""
+"""Kinds of dimension: by national code, by a plain value, by intensity, yes or no; by age and by site: in their own modules."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -13,21 +14,23 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Null,
+    SQLColumnExpression,
     String,
     Text,
-    and_,
     case,
     cast,
     column,
     func,
     literal,
+    null,
     true,
 )
 from sqlalchemy.orm import QueryableAttribute
 
 from services.reporting.domain.periods import Period
 from services.reporting.measures.measure import Measure
-from services.reporting.tables import Pathway
+from services.reporting.measures.things import Things
 from shared.codes import NOT_KNOWN, NOT_RECORDED, NOT_STATED, By, CodeList, code_list
 
 YES_NO = ("Yes", "No")
@@ -39,16 +42,17 @@ STATES = frozenset({NOT_STATED, NOT_KNOWN, NOT_RECORDED})
 class Register:
     """The sites of the network, by id, with names that tell them apart; and their clusters."""
 
-    sites: Mapping[UUID, str] = field(default_factory=dict)
+    sites: Mapping[UUID, str] = dataclass_field(default_factory=dict)
     clusters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The periods of a table, and the expression that says in which of them (1, 2, 3 …) a pathway is."""
+    """The periods of a table, and the expression that says in which of them (1, 2, 3 …) a pathway is; sites it is limited to."""
 
     periods: Sequence[Period]
     number: ColumnElement[int]
+    sites: frozenset[UUID] | None = None
 
     @property
     def last_month(self) -> ColumnElement[int]:
@@ -74,7 +78,9 @@ class Dimension(ABC):
 
     id: str
     title: str
-    key: QueryableAttribute[Any]
+    key: SQLColumnExpression[Any] = dataclass_field(
+        default_factory=null
+    )  # of a pathway; none when it splits only other things
     field: str | None = None  # the field of the completeness table that it depends on
     demographic: bool = False  # may be crossed with sites
     multiple: bool = False  # a pathway can be in several groups, so groups add up to more than the total
@@ -83,18 +89,34 @@ class Dimension(ABC):
     of_contact: QueryableAttribute[Any] | None = None  # where contacts have a value of their own
     contact_multiple: bool = False  # a contact can be in several groups
     of_ends: bool = False  # splits only what counts on the day that pathways end
+    of_sites: bool = False  # splits whatever is of sites
+    of_things: Mapping[Things, SQLColumnExpression[Any]] = dataclass_field(default_factory=dict)
+    several: FromClause | None = None  # the groups of a row, where it is of several sites
 
     about: ClassVar[str] = ""
 
     def splits(self, measure: Measure) -> bool:
         """Whether the measure can be split so."""
-        return measure.of_ends or not self.of_ends
+        if measure.things is not None:
+            return self.of_sites or measure.things in self.of_things
+        return not isinstance(self.key, Null) and (measure.of_ends or not self.of_ends)
 
     def for_measure(self, measure: Measure) -> Self:
         """Return the same breakdown of what the measure counts: of contacts by their own value, where they have one."""
+        if measure.things is not None:
+            return self._for_things(measure.things)
         if self.of_contact is None or not measure.of_contacts:
             return self
         return replace(self, key=self.of_contact, multiple=self.contact_multiple)
+
+    def _for_things(self, things: Things) -> Self:
+        """Return the same breakdown of other things; what is of several sites can be in several groups."""
+        if things in self.of_things:
+            return replace(self, key=self.of_things[things], multiple=False)
+        if things.sites is None:
+            return self
+        several = things.groups(self.key, self.id)
+        return replace(self, key=several.c.key, several=several, multiple=True)
 
     @property
     def apart(self) -> bool:
@@ -103,7 +125,7 @@ class Dimension(ABC):
 
     def join(self, tables: FromClause) -> FromClause:
         """Join what the group is read from."""
-        return tables
+        return tables if self.several is None else tables.outerjoin(self.several, true())
 
     def group(self, frame: Frame) -> ColumnElement[str]:
         """Return a pathway's group, or the key that `label` turns into it."""
@@ -202,38 +224,6 @@ class Coded(Dimension):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Aged(Dimension):
-    """By age at the end of the period, in the bands published for that date."""
-
-    about: ClassVar[str] = (
-        "Age on the last day of the period, from the month of birth; the bands are those published for that date. "
-        "Born on 29 February: the birthday is 28 February in common years."
-    )
-
-    def group(self, frame: Frame) -> ColumnElement[str]:
-        """Return the band of the age, by the edition of the bands that the period's end falls in."""
-        bands = code_list(self.id)
-        editions: dict[tuple[str, ...], list[int]] = {}
-        for number, period in enumerate(frame.periods, start=1):
-            editions.setdefault(bands.valid_codes(period.end), []).append(number)
-        age = (frame.last_month - self.key) // literal(12, Integer)
-        found: list[tuple[ColumnElement[bool], str]] = []
-        for numbers in editions.values():
-            within = true() if len(editions) == 1 else frame.number.between(numbers[0], numbers[-1])
-            for entry in bands.valid(frame.periods[numbers[0] - 1].end):
-                above = true() if entry.lower is None else age >= entry.lower
-                below = true() if entry.upper is None else age <= entry.upper
-                found.append((and_(within, above, below), entry.label))
-        return case((self.key.is_(None), NOT_RECORDED), *found, else_=NOT_RECORDED)
-
-    def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
-        """Return the bands of that day, or of all days, and Not recorded."""
-        del register
-        found = [Group(entry.label, (), entry.valid_from, entry.valid_to) for entry in code_list(self.id).valid(on)]
-        return (*found, Group(NOT_RECORDED))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
 class Attribute(Dimension):
     """By a plain value of the fact."""
 
@@ -279,51 +269,3 @@ class YesOrNo(Dimension):
         """Return Yes, No and Not recorded."""
         del on, register
         return (Group("Yes", ("true",)), Group("No", ("false",)), Group(NOT_RECORDED))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class CoProvided(YesOrNo):
-    """By whether the introducing site delivers together with the NHS, now."""
-
-    about: ClassVar[str] = (
-        "Yes: introduced by a site that is a co-provider now. No site is a no; a site not heard of yet is not recorded."
-    )
-
-    def group(self, frame: Frame) -> ColumnElement[str]:
-        """Return Yes, No or Not recorded; nobody introduced by no site was introduced by a co-provider."""
-        return case((Pathway.site_id.is_(None), YES_NO[1]), else_=super().group(frame))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RegisteredSite(Dimension):
-    """By site of the register."""
-
-    about: ClassVar[str] = "Every registered site has a row; no site, or one not heard of yet, is not recorded."
-
-    def group(self, frame: Frame) -> ColumnElement[str]:
-        """Return the site's id."""
-        del frame
-        return func.coalesce(cast(self.key, Text), NOT_RECORDED)
-
-    def label(self, key: str, register: Register) -> str:
-        """Return the site's name."""
-        return key if key == NOT_RECORDED else register.sites.get(UUID(key), NOT_RECORDED)
-
-    def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
-        """Return the registered sites by name, and Not recorded."""
-        del on
-        return (*(Group(name, (str(site),)) for site, name in register.sites.items()), Group(NOT_RECORDED))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RegisteredCluster(Dimension):
-    """By cluster of registered sites."""
-
-    about: ClassVar[str] = (
-        "Every cluster of registered sites has a row; no site, or a site of no cluster, is not recorded."
-    )
-
-    def groups(self, on: date | None, register: Register) -> tuple[Group, ...]:
-        """Return the clusters by name, and Not recorded."""
-        del on
-        return (*(Group(name, (name,)) for name in register.clusters), Group(NOT_RECORDED))

@@ -5,6 +5,7 @@ Figures are sealed where they are counted (`engine`) and opened nowhere but here
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from services.reporting.cells import OTHER, STATES, Cell, Figures, Kind, Permit, Safe, Sealed, Status
 from services.reporting.rounding import half_up, nearest, percent, percent_to_a_tenth
@@ -15,8 +16,15 @@ PRECISE_FROM = 50  # rounded denominators from here on carry percentages of exac
 
 
 def published(sealed: Sealed, below: int) -> list[Safe]:
-    """Return figures as anyone may see them."""
-    safe = [Safe(cell.place, cell.groups, *_safe(sealed, cell, below)) for cell in _gathered(sealed, below)]
+    """Return figures as anyone may see them; those of things alone point at nobody, and are as they are."""
+    safe = [
+        Safe(
+            cell.place,
+            cell.groups,
+            *(_plain(sealed.kind, cell) if sealed.of_things else _safe(sealed, cell, below)),
+        )
+        for cell in _gathered(sealed, below)
+    ]
     return [
         each._replace(figures=dict.fromkeys(each.figures), status="no_data") if each.place in sealed.silent else each
         for each in safe
@@ -31,8 +39,8 @@ def exact(sealed: Sealed, permit: Permit) -> list[Safe]:
     return [Safe(cell.place, cell.groups, *_plain(sealed.kind, cell)) for cell in cells if OTHER not in cell.groups]
 
 
-def safe_count(count: int, below: int) -> int | None:
-    """Return a count to the nearest 5; None when it is too small, zero included."""
+def safe_count(count: int | Decimal, below: int) -> int | None:
+    """Return a count, or a sum, to the nearest 5; None when it is too small, zero included."""
     return None if count < below else nearest(count)
 
 
@@ -56,9 +64,11 @@ def _safe(sealed: Sealed, cell: Cell, below: int) -> tuple[Figures, Status]:
         if _is_small(sealed, cell, below) or cell.value is None:
             return {"denominator": None, "value": None}, "suppressed"
         return {"denominator": nearest(counts[0]), "value": half_up(cell.value, sealed.decimals)}, "shown"
+    if kind == "ratio":
+        return _ratio(safe_count(counts[0], below), counts[1])
     few = any(count < below for count in cell.behind)
-    if kind == "count":
-        value = None if few else safe_count(counts[0], below)
+    if kind in {"count", "sum"}:
+        value = None if few else safe_count(counts[0] if cell.value is None else cell.value, below)
         return {"value": value}, "suppressed" if value is None else "shown"
     top, bottom = counts[0], _base(kind, counts)
     share = None if few else safe_percent(top, bottom, below, of_a_whole=kind == "states")
@@ -75,9 +85,21 @@ def _plain(kind: Kind, cell: Cell) -> tuple[Figures, Status]:
         return {"denominator": counts[0], "value": value}, "no_data" if value is None else "shown"
     if kind == "count":
         return {"value": counts[0]}, "shown"
+    if kind == "sum":
+        return {"value": half_up(cell.value or Decimal(), 2)}, "shown"
+    if kind == "ratio":
+        return _ratio(*counts)
     bottom = _base(kind, counts)
     share = percent_to_a_tenth(counts[0], bottom) if bottom else None
     return _named(kind, counts[0], bottom, counts[1:], share), "no_data" if share is None else "shown"
+
+
+def _ratio(top: int | None, bottom: int) -> tuple[Figures, Status]:
+    """Return a ratio of the very figures beside it, so that it says no more than they do."""
+    if top is None:
+        return dict.fromkeys(("numerator", "denominator", "value")), "suppressed"
+    value = half_up(Decimal(top) / bottom, 1) if bottom else None
+    return {"numerator": top, "denominator": bottom, "value": value}, "no_data" if value is None else "shown"
 
 
 def _named(kind: Kind, top: int | None, bottom: int | None, rest: Sequence[int | None], share: float | None) -> Figures:
@@ -95,6 +117,10 @@ def _is_small(sealed: Sealed, cell: Cell, below: int) -> bool:
     """Whether a cell is about too few: of pathways or contacts, of the pathways those belong to, of people behind a mean."""
     if sealed.kind in STATISTICS:
         return min(cell.counts[0], cell.behind[0]) < max(below, PEOPLE)
+    if sealed.kind == "sum":
+        return min((cell.value or 0, *cell.behind)) < below
+    if sealed.kind == "ratio":
+        return cell.counts[0] < below
     return min((_base(sealed.kind, cell.counts), *cell.behind[-1:])) < below
 
 
@@ -103,6 +129,8 @@ def _gathered(sealed: Sealed, below: int) -> list[Cell]:
 
     Means are not gathered; and where one can be in several groups the sum may be about fewer than it says, so it stays hidden.
     """
+    if sealed.of_things:
+        return [cell for cell in sealed._cells if OTHER not in cell.groups]  # noqa: SLF001 - here, and only here
     kept: list[Cell] = []
     sums: dict[tuple[int | str, tuple[str, ...]], Cell] = {}
     for cell in sealed._cells:  # noqa: SLF001 - here, and only here
@@ -121,4 +149,6 @@ def _gathered(sealed: Sealed, below: int) -> list[Cell]:
 def _sum(one: Cell, other: Cell) -> Cell:
     """Return the counts of two cells together, as the first."""
     counts = tuple(map(sum, zip(one.counts, other.counts, strict=True)))
-    return one._replace(counts=counts, behind=tuple(map(sum, zip(one.behind, other.behind, strict=True))))
+    behind = tuple(map(sum, zip(one.behind, other.behind, strict=True)))
+    value = None if one.value is None or other.value is None else one.value + other.value
+    return one._replace(counts=counts, behind=behind, value=value)

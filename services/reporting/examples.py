@@ -14,6 +14,7 @@ MEASURE: dict[str, Any] = {
 CATALOGUE_ENTRY: dict[str, Any] = {
     **MEASURE,
     "question": "How many referrals were received in the period?",
+    "about": "people",
     "breakdowns": ["source", "site", "ethnic_group"],
     "source": "NHS England, NHS Talking Therapies monthly measures, metadata of July 2026",
 }

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-FIGURES = {"count": ("value",), "rate": ("numerator", "denominator", "value")}
+FIGURES = {"count": ("value",), "sum": ("value",)} | dict.fromkeys(
+    ("rate", "ratio"), ("numerator", "denominator", "value")
+)
 HIDDEN = "*"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets run cells that begin so
 

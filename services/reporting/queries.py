@@ -14,11 +14,12 @@ from services.reporting.breakdowns import DIMENSIONS
 from services.reporting.cells import Permit, Safe, Sealed
 from services.reporting.dimensions import Dimension, Register
 from services.reporting.domain.periods import Period
-from services.reporting.engine import Question, Standing
+from services.reporting.engine import Standing
 from services.reporting.measures import MEASURES
 from services.reporting.measures.completeness import FIELDS, Field
 from services.reporting.measures.measure import Measure
 from services.reporting.schemas import Profile
+from services.reporting.selects import Question
 from services.reporting.tables import Site
 from shared import audit, db
 from shared.auth import Caller, ScopeMissing
@@ -174,6 +175,7 @@ def catalogue_entry(measure: Measure) -> dict[str, Any]:
     return {
         **shown_measure(measure),
         "question": measure.question,
+        "about": measure.about,
         "breakdowns": [name for name, dimension in DIMENSIONS.items() if dimension.splits(measure)],
         "source": measure.source,
     }

@@ -5,9 +5,9 @@ from decimal import ROUND_HALF_UP, Decimal
 STEP = 5  # published counts are multiples of this
 
 
-def nearest(count: int) -> int:
-    """Return the nearest multiple of 5."""
-    return (count + STEP // 2) // STEP * STEP
+def nearest(count: int | Decimal) -> int:
+    """Return the nearest multiple of 5; half way is up."""
+    return int((2 * count + STEP) // (2 * STEP) * STEP)
 
 
 def half_up(value: Decimal, decimals: int) -> float:

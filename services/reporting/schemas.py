@@ -101,7 +101,7 @@ class MeasureShown(BaseModel):
 
     id: str = Field(examples=["referrals_received"])
     title: str
-    kind: Literal["count", "rate", "mean", "median", "p90"]
+    kind: Literal["count", "rate", "mean", "median", "p90", "sum", "ratio"]
     unit: str
     national: str | None = Field(description="Id of the national measure that this is, or null when it is ours.")
     numerator: str = Field(description="What is counted, in words.")
@@ -112,6 +112,9 @@ class CatalogueEntry(MeasureShown):
     """A measure of the catalogue."""
 
     question: str
+    about: Literal["people", "things"] = Field(
+        description="`people`: published figures are rounded and small ones suppressed. `things`: published as they are."
+    )
     breakdowns: list[str] = Field(description="What it can be split by; together: GET /v1/breakdowns.")
     source: str = Field(description="Where the definition comes from.")
 
@@ -124,7 +127,7 @@ class AsOf(BaseModel):
 
 
 class Row(BaseModel):
-    """A figure. Rates carry numerator and denominator too; means and medians the number of those they are of."""
+    """A figure. Rates and ratios carry numerator and denominator too; means and medians the number of those they are of."""
 
     period: PeriodShown
     group: dict[str, str] = Field(description="The group of each breakdown, by its national label.")

@@ -16,6 +16,7 @@ from shared.events.referrals import ReferralReceived
 from shared.events.sites import SiteChanged, SiteRegistered
 from shared.events.surveys import ResponseScored
 from shared.inbox import Incoming, read
+from tests.reporting.communities import community_life
 from tests.reporting.lives import life_of, lives_of_people, person_key, scores_of
 
 
@@ -100,6 +101,7 @@ def history(seed: int, *, pathways: int = 400, people: int = 250, lives: bool = 
         for referral in referrals:
             events += life_of(chance, referral, people, sites)
             events += scores_of(chance, referral)
+        events += community_life(random.Random(f"{seed} together"), sites, max(8, pathways // 5))  # noqa: S311 - as above
     mixed = defaultdict(list)
     for event in events:
         mixed[event.aggregate_id].append(event)

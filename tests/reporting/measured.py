@@ -79,6 +79,7 @@ def _gap(life: Life) -> int:
 
 MEASURED: dict[str, Plain] = {
     "referrals_received": Plain(lambda life: life.received_on),
+    "referrals_introduced": Plain(lambda life: life.received_on, lambda life, _: life.site_id is not None),
     "first_assessments": Plain(lambda life: life.first("assesses")),
     "accessing_services": Plain(lambda life: life.first("treats")),
     "ended_before_assessment": _ended(lambda life: life.first("assesses") is None),

@@ -1,6 +1,7 @@
 """The rules of disclosure control, at every border."""
 
 import pickle
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.reporting.cells import OTHER, Cell, Permit, Sealed
 from services.reporting.disclosure import exact, published, safe_count, safe_percent
-from services.reporting.rounding import nearest, percent, percent_to_a_tenth
+from services.reporting.rounding import half_up, nearest, percent, percent_to_a_tenth
 
 COUNTS = st.integers(0, 3000)
 
@@ -117,6 +118,38 @@ def test_gathered_rates_come_from_the_sums() -> None:
     safe = published(Sealed(cells, "rate", (frozenset(),)), 5)
     assert [(each.groups[0], each.status) for each in safe] == [("c", "suppressed"), (OTHER, "shown")]
     assert safe[1].figures == {"numerator": 5, "denominator": 5, "value": 100}
+
+
+def sums(*cells: tuple[str, int, str], of_things: bool = False) -> Sealed:
+    """Seal sums: of each group its name, how many are behind it, and the sum."""
+    held = [Cell(0, (name,), (behind,), (behind,), Decimal(value)) for name, behind, value in cells]
+    return Sealed((*held, Cell(0, (OTHER,), (0,), (0,), Decimal())), "sum", (frozenset(),), of_things=of_things)
+
+
+def test_a_sum_is_hidden_when_few_are_behind_it_or_it_is_small_and_rounded_else() -> None:
+    found = published(sums(("a", 5, "12.5"), ("b", 4, "400"), ("c", 50, "4.99"), ("d", 9, "12.49")), 5)
+    assert [(safe.groups[0], safe.figures["value"]) for safe in found] == [("a", 15), ("d", 10), (OTHER, 405)]
+    assert [safe.figures["value"] for safe in published(sums(("a", 1, "2000"), ("b", 1, "2")), 5)] == [None]
+
+
+def test_figures_of_things_alone_are_as_they_are_and_nothing_of_them_is_gathered() -> None:
+    found = published(sums(("a", 1, "2.25"), ("b", 0, "0"), of_things=True), 5)
+    assert [(safe.groups[0], safe.figures["value"], safe.status) for safe in found] == [
+        ("a", 2.25, "shown"),
+        ("b", 0, "shown"),
+    ]
+
+
+@given(COUNTS, st.integers(0, 40))
+def test_a_ratio_says_no_more_than_the_figures_beside_it(people: int, sessions: int) -> None:
+    (safe,) = published(Sealed((Cell(0, (), (people, sessions)),), "ratio"), 5)
+    if people < 5:
+        assert (set(safe.figures.values()), safe.status) == ({None}, "suppressed")
+    else:
+        assert (safe.figures["numerator"], safe.figures["denominator"]) == (nearest(people), sessions)
+        assert safe.status == ("shown" if sessions else "no_data")
+        if sessions:
+            assert safe.figures["value"] == half_up(Decimal(nearest(people)) / sessions, 1)
 
 
 @given(st.tuples(COUNTS, COUNTS, COUNTS, COUNTS))

@@ -95,7 +95,7 @@ def tenth(value: Decimal) -> float:
     return float(int(value * 10 + Decimal("0.5") * (1 if value >= 0 else -1)) / Decimal(10))
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", [name for name, measure in MEASURES.items() if measure.things is None])
 async def test_every_measure_counts_what_plain_python_counts(borough: Facts, oracle: Oracle, name: str) -> None:
     chance = random.Random(name)  # noqa: S311 - a choice of tables, not a secret
     splits = [each for each, dimension in DIMENSIONS.items() if dimension.splits(MEASURES[name])]

@@ -60,4 +60,7 @@ def test_what_speaks_to_callers_cannot_reach_a_count() -> None:
         assert not [name for name in names if name.startswith("sqlalchemy")], module
         assert not [name for name in names if name.startswith("services.reporting.tables")], module
         assert not names & {"services.reporting.engine.cells", "services.reporting.engine.states"}, module
+        assert not [
+            name for name in names if name.startswith("services.reporting.selects.") and not name.endswith("Question")
+        ]
         assert not [name for name in names if name.startswith("services.reporting.cells")], module

@@ -8,6 +8,7 @@ import pytest
 
 from services.reporting.breakdowns import DIMENSIONS
 from services.reporting.domain.periods import Interval, periods
+from services.reporting.measures import MEASURES
 from shared.events.event import Event
 from tests.reporting.conftest import SEED, Facts
 from tests.reporting.oracle import Oracle
@@ -32,7 +33,7 @@ async def compare(facts: Facts, oracle: Oracle, interval: Interval, by: tuple[st
     return len(found)
 
 
-BREAKDOWNS = [name for name, dimension in DIMENSIONS.items() if not dimension.of_ends]
+BREAKDOWNS = [name for name, dimension in DIMENSIONS.items() if dimension.splits(MEASURES["referrals_received"])]
 
 
 @pytest.mark.parametrize("name", BREAKDOWNS)

@@ -52,7 +52,7 @@ async def test_order_repetition_and_batches_do_not_matter(database: Database) ->
     admin = await asyncpg.connect(database.admin_dsn)
     engine = connect(database.dsn("reporting"), pool=1)
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.randoms(use_true_random=False), st.integers(1, 80))
     def orders(chance: random.Random, size: int) -> None:
         tried.append((chance.sample(messages, len(messages)) + chance.choices(messages, k=40), size))

@@ -8,11 +8,14 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Date, Integer, SQLColumnExpression, and_, literal_column, true, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import KeyedColumnElement
 
+from services.reporting.measures.things import Things
 from services.reporting.tables import Contact, Pathway
 
-Statistic = Literal["mean", "median", "p90"]
-Kind = Literal["count", "rate", "mean", "median", "p90"]
+Statistic = Literal["mean", "median", "p90", "sum", "ratio"]
+Kind = Literal["count", "rate", "mean", "median", "p90", "sum", "ratio"]
+About = Literal["people", "things"]
 
 NATIONAL = "NHS England, NHS Talking Therapies monthly measures, metadata of July 2026"
 ANNUAL = "NHS England, NHS Talking Therapies annual report, metadata of 2024-25"
@@ -36,11 +39,18 @@ class Those:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Amount:
-    """What is known of each of them as a number; published to so many decimals, exactly to one."""
+    """What is known of each of them as a number; means and medians are published to so many decimals, exactly to one.
+
+    `per`: what a ratio divides its sum by, summed up too; `behind`: how many are behind a sum, too few of whom hide it;
+    `rated`: whether it is made with the rate that an hour is valued at.
+    """
 
     statistic: Statistic
     each: SQLColumnExpression[Any]
     decimals: int = 0
+    per: SQLColumnExpression[Any] | None = None
+    behind: SQLColumnExpression[Any] | None = None
+    rated: bool = False
 
 
 def days(first: SQLColumnExpression[Any], last: SQLColumnExpression[Any]) -> ColumnElement[int]:
@@ -55,9 +65,10 @@ def all_of_them(words: str) -> Those:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Measure:
-    """One figure: a count; with a denominator the percentage that the numerator is of it; with an amount its mean or median.
+    """One figure: a count; with a denominator the percentage that the numerator is of it; with an amount what is made of it.
 
-    `when` is the date that must lie in the period; None for how things stood on the period's last day.
+    `when` is the date that must lie in the period; None for how things stood on the period's last day. `things`: what is
+    counted when that is neither pathways nor contacts; `about`: whether a figure could point at people, or is of things alone.
     """
 
     id: str
@@ -66,10 +77,12 @@ class Measure:
     question: str
     unit: str = "pathways"
     source: str = NATIONAL
-    when: InstrumentedAttribute[date | None] | None
+    when: InstrumentedAttribute[Any] | KeyedColumnElement[Any] | None
     numerator: Those
     denominator: Those | None = None
     amount: Amount | None = None
+    things: Things | None = None
+    about: About = "people"
 
     @property
     def kind(self) -> Kind:
@@ -86,7 +99,7 @@ class Measure:
     @property
     def of_contacts(self) -> bool:
         """Whether contacts are counted, not pathways."""
-        return self.when is not None and self.when.class_ is Contact
+        return getattr(self.when, "class_", None) is Contact
 
     @property
     def of_ends(self) -> bool:

@@ -3,7 +3,7 @@
 Every projection only learns columns; what hangs on several aggregates is made again after each batch.
 """
 
-from services.reporting.projections import contacts, pathways, people, scores, sites
+from services.reporting.projections import community, contacts, pathways, people, scores, sites
 from services.reporting.projections.listening import subscriber
 
-__all__ = ["contacts", "pathways", "people", "scores", "sites", "subscriber"]
+__all__ = ["community", "contacts", "pathways", "people", "scores", "sites", "subscriber"]

@@ -1,4 +1,4 @@
-"""What reporting keeps: narrow facts, learned from events. The comments are in the database too, for whoever reads it there."""
+"""Pathways, their contacts and scores, people and sites."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,15 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Boolean, Date, DateTime, Double, Index, Integer, Numeric, SmallInteger, String, Uuid, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from shared.db import naming
-
-
-class Base(DeclarativeBase):
-    """The facts; `roundtable rebuild` makes all of these tables again."""
-
-    metadata = naming()
+from services.reporting.tables.schema import Base
 
 
 def _number(comment: str) -> Mapped[int]:

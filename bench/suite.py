@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from secrets import randbelow
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from bench.figures import Figure, beside
 from bench.load import Journal, Load, Shot, post
 from bench.rig import Rig
 from deploy import wandsworth
+from services.referrals.domain.identifiers import nhs_number
 from services.referrals.schemas.referrals import EXAMPLE
 from shared import bus as buses
 from shared.bus import BATCH, Outgoing
@@ -33,12 +35,21 @@ BULK_ROWS = 5000
 MEBIBYTE = 2**20
 
 
+def somebody() -> dict[str, Any]:
+    """Return a referral with every identifier, of somebody who was never referred: a known number would join their record."""
+    number = None
+    while number is None:
+        nine = f"9{randbelow(10**8):08}"
+        number = next((valid for last in range(10) if (valid := nhs_number(f"{nine}{last}"))), None)
+    return EXAMPLE | {"person": EXAMPLE["person"] | {"nhs_number": number}}
+
+
 def keyed_posts(count: int, token: str) -> list[Shot]:
     """Return single referrals, each with everything: identifiers, a note, an idempotency key."""
     shots = []
     for _ in range(count):
         key = str(uuid4())
-        referral = EXAMPLE | {"source_id": key, "note": "Prefers the evening.", "received_on": "2026-03-14"}
+        referral = somebody() | {"source_id": key, "note": "Prefers the evening.", "received_on": "2026-03-14"}
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
         shots.append(Shot((key,), post("/v1/referrals", referral, headers), key))
     return shots
@@ -100,7 +111,7 @@ def _bulk(rows: int, token: str, *, identified: bool = False) -> Shot:
     mark = uuid4().hex[:12]
     plain: Iterator[dict[str, Any]] = islice(wandsworth.referrals(), rows)
     every = (
-        (EXAMPLE if identified else referral) | {"source_id": f"{mark}-{number}", "received_on": "2026-03-14"}
+        (somebody() if identified else referral) | {"source_id": f"{mark}-{number}", "received_on": "2026-03-14"}
         for number, referral in enumerate(plain)
     )
     body = "\n".join(json.dumps(referral) for referral in every).encode()

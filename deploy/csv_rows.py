@@ -11,7 +11,7 @@ from typing import TextIO
 from deploy import CannotRunError
 
 DELIMITERS = ",;\t"
-BOM, UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 LONGEST = 256 * 1024  # characters of one cell
 
 

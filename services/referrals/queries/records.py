@@ -56,7 +56,6 @@ class Known:
 
     record: Record
     identity: Identity | None
-    is_erased: bool
 
     def keys(self) -> frozenset[bytes]:
         """Return the keyed hashes that this record shares with those it could match."""
@@ -78,7 +77,7 @@ def known(row: Row[Any]) -> Known:
             identity = Identity.of({name: key.open(name, one) for name, one in sealed.items() if one is not None})
         except UNREADABLE:
             log.warning("record_unreadable")  # nothing is concluded from it
-    return Known(Record(row.id, row.site_id, row.created_at), identity, row.erased_at is not None)
+    return Known(Record(row.id, row.site_id, row.created_at), identity)
 
 
 async def records(session: AsyncSession, ids: Collection[UUID], caller: Caller | None = None) -> dict[UUID, Known]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.sites.commands.places import happened, out_of_range
+from services.sites.commands.occasions import happened, out_of_range
 from services.sites.commands.recording import Registered, apply, differences, once, registration
 from services.sites.commands.whose import own_site
 from services.sites.schemas.agreements import AgreementChange, NewAgreement, Review

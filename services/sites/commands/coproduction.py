@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.sites.commands.places import happened
+from services.sites.commands.occasions import happened
 from services.sites.commands.recording import Registered, once, registration
 from services.sites.commands.sessions import OfferUnknown
 from services.sites.commands.sides import speaking

@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.sites.commands.places import happened, sites_for
+from services.sites.commands.occasions import happened
 from services.sites.commands.recording import Registered, apply, differences, once, registration
 from services.sites.commands.sides import speaking
+from services.sites.commands.whose import sites_for
 from services.sites.queries.goals import in_force, signatures
 from services.sites.schemas.goals import Closing, GoalChange, NewGoal, NewSignature, span
 from services.sites.tables import Goal, Signature

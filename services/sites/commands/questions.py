@@ -6,9 +6,10 @@ from http import HTTPStatus
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.sites.commands.places import happened, names_nothing, out_of_range, sites_for
+from services.sites.commands.occasions import happened, out_of_range
 from services.sites.commands.recording import Registered, apply, differences, once, registration
 from services.sites.commands.register import OrganisationUnknown
+from services.sites.commands.whose import names_nothing, sites_for
 from services.sites.schemas.questions import NewAnswer, NewQuestion, QuestionChange
 from services.sites.tables import Question
 from shared import audit

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.sites.commands.places import happened, names_nothing, out_of_range
+from services.sites.commands.occasions import happened, out_of_range
 from services.sites.commands.recording import Registered, apply, differences, once, registration
 from services.sites.commands.sides import speaking
-from services.sites.commands.whose import own_site
+from services.sites.commands.whose import names_nothing, own_site
 from services.sites.schemas.readiness import (
     MentorshipChange,
     NewMentorship,

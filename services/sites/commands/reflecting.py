@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.sites.commands.goals import GoalNotInForce, tell
-from services.sites.commands.places import out_of_range
+from services.sites.commands.occasions import out_of_range
 from services.sites.commands.recording import Registered, apply, content_digest, differences, once, registration
 from services.sites.commands.sides import speaking
 from services.sites.domain.quarters import Span, overlap, quarter

@@ -1,13 +1,14 @@
 """Engagement and contributions, read."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.sites import tables
+from services.sites.queries.finding import found
 from services.sites.queries.listing import listed
 from services.sites.schemas.engagement import (
     Contribution,
@@ -18,10 +19,8 @@ from services.sites.schemas.engagement import (
 )
 from shared.auth import Caller
 from shared.paging import Page
-from shared.problems import NotFound
 
 Fields = Mapping[str, Any]
-Row = TypeVar("Row")
 
 
 def shown_engagement(row: tables.Engagement | Fields) -> Engagement:
@@ -41,22 +40,24 @@ def shown_contribution(row: tables.Contribution | Fields) -> Contribution:
 
 async def engagement(session: AsyncSession, caller: Caller, engagement_id: UUID) -> tables.Engagement:
     """Return an engagement of a site of theirs; raises `NotFound`."""
-    return await _found(session, _engagement(caller, engagement_id))
+    return await found(session, tables.Engagement, engagement_id, _theirs(caller))
 
 
 async def engagement_to_change(session: AsyncSession, caller: Caller, engagement_id: UUID) -> tables.Engagement:
     """Return an engagement of a site of theirs, held until the transaction ends; raises `NotFound`."""
-    return await _found(session, _engagement(caller, engagement_id).with_for_update())
+    return await found(session, tables.Engagement, engagement_id, _theirs(caller), held=True)
 
 
 async def contribution(session: AsyncSession, caller: Caller, contribution_id: UUID) -> tables.Contribution:
     """Return a contribution of a site of theirs; raises `NotFound`."""
-    return await _found(session, _contribution(caller, contribution_id))
+    row = tables.Contribution
+    return await found(session, row, contribution_id, caller.theirs(row.site_id))
 
 
 async def contribution_to_change(session: AsyncSession, caller: Caller, contribution_id: UUID) -> tables.Contribution:
     """Return a contribution of a site of theirs, held until the transaction ends; raises `NotFound`."""
-    return await _found(session, _contribution(caller, contribution_id).with_for_update())
+    row = tables.Contribution
+    return await found(session, row, contribution_id, caller.theirs(row.site_id), held=True)
 
 
 async def engagements(session: AsyncSession, caller: Caller, filters: EngagementFilters) -> Page[Engagement]:
@@ -79,23 +80,6 @@ async def contributions(session: AsyncSession, caller: Caller, filters: Contribu
 def _theirs(caller: Caller) -> ColumnElement[bool]:
     """Return the condition that one of an engagement's sites is one of theirs, as row-level security also holds to."""
     return true() if caller.sites is None else tables.Engagement.site_ids.overlap(list(caller.sites))
-
-
-def _engagement(caller: Caller, engagement_id: UUID) -> Select[tables.Engagement]:
-    row = tables.Engagement
-    return select(row).where(row.id == engagement_id, _theirs(caller))
-
-
-def _contribution(caller: Caller, contribution_id: UUID) -> Select[tables.Contribution]:
-    row = tables.Contribution
-    return select(row).where(row.id == contribution_id, caller.theirs(row.site_id))
-
-
-async def _found(session: AsyncSession, query: Select[Row]) -> Row:
-    found = await session.scalar(query)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _limited(

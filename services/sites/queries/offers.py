@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.sites import tables
 from services.sites.domain import schedule as times
 from services.sites.domain.offers import EARTH, Point, around
+from services.sites.queries.finding import found
 from services.sites.queries.register import same_language
 from services.sites.schemas.offers import Offer, OfferFilters, ShownTimes
 from shared.auth import Caller
 from shared.days import LONDON, today
-from shared.problems import FieldError, MalformedRequest, NotFound
+from shared.problems import FieldError, MalformedRequest
 
 WITHDRAWN = "withdrawn"
 MONDAY = date(1990, 1, 1)  # no schedule begins before it
@@ -70,16 +71,16 @@ async def search(session: AsyncSession, wanted: Search, *, limit: int, offset: i
     away = kilometres(wanted.near) if wanted.near else literal(None, Float)
     matching = select(offer.id, offer.name, away.label("away"))
     matching = matching.join(site, site.id == offer.site_id).where(*public(), *conditions(wanted))
-    found = matching.cte("found").prefix_with("MATERIALIZED")
-    order = (found.c.away, found.c.name, found.c.id)
-    some = select(found).order_by(*order).limit(limit).offset(offset).subquery()
+    matches = matching.cte("found").prefix_with("MATERIALIZED")
+    order = (matches.c.away, matches.c.name, matches.c.id)
+    some = select(matches).order_by(*order).limit(limit).offset(offset).subquery()
     query = (
         select(offer, site, organisation, some.c.away)
         .join(some, some.c.id == offer.id)
         .join(site, site.id == offer.site_id)
         .join(organisation, organisation.id == site.organisation_id)
         .order_by(some.c.away, some.c.name, some.c.id)
-        .add_columns(select(func.count()).select_from(found).scalar_subquery())
+        .add_columns(select(func.count()).select_from(matches).scalar_subquery())
     )
     rows = (await session.execute(query)).all()
     total = rows[0][4] if rows else 0
@@ -148,21 +149,18 @@ async def place(session: AsyncSession, postcode: str) -> Point | None:
 async def schedules_of(session: AsyncSession, offer_ids: Collection[UUID]) -> Schedules:
     """Return the times of these offers, in their senders' order; an offer by arrangement has none."""
     row = tables.Schedule
-    found: defaultdict[UUID, list[tables.Schedule]] = defaultdict(list)
+    times: defaultdict[UUID, list[tables.Schedule]] = defaultdict(list)
     if offer_ids:
         query = select(row).where(row.offer_id.in_(offer_ids)).order_by(row.offer_id, row.position)
         for one in await session.scalars(query):
-            found[one.offer_id].append(one)
-    return found
+            times[one.offer_id].append(one)
+    return times
 
 
 async def offer(session: AsyncSession, caller: Caller, offer_id: UUID) -> tables.Offer:
     """Return an offer that a caller may see; raises `NotFound`, also when it was withdrawn."""
     row = tables.Offer
-    found = await session.scalar(select(row).where(row.id == offer_id, caller.theirs(row.site_id)))
-    if found is None or found.status == WITHDRAWN:
-        raise NotFound
-    return found
+    return await found(session, row, offer_id, and_(caller.theirs(row.site_id), row.status != WITHDRAWN))
 
 
 async def offer_to_change(
@@ -170,11 +168,9 @@ async def offer_to_change(
 ) -> tables.Offer:
     """Return an offer, held until the transaction ends; raises `NotFound`."""
     row = tables.Offer
-    query = select(row).where(row.id == offer_id, caller.theirs(row.site_id))
-    found = await session.scalar(query.with_for_update())
-    if found is None or (found.status == WITHDRAWN and not withdrawn_too):
-        raise NotFound
-    return found
+    theirs = caller.theirs(row.site_id)
+    wanted = theirs if withdrawn_too else and_(theirs, row.status != WITHDRAWN)
+    return await found(session, row, offer_id, wanted, held=True)
 
 
 async def offers(session: AsyncSession, caller: Caller, filters: OfferFilters) -> Select[tables.Offer]:

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.sites import tables
 from services.sites.domain.register import shows_address
+from services.sites.queries.finding import found
 from services.sites.schemas.register import Organisation, OrganisationFilters, ShownAddress, Site, SiteFilters
 from shared.auth import Caller
 from shared.codes import code_list
-from shared.problems import NotFound
 
 WHEREABOUTS = ("address", "postcode", "latitude", "longitude")
 
@@ -36,29 +36,17 @@ def shown_site(row: tables.Site | Fields, *, may_write: bool) -> Site:
 
 async def organisation(session: AsyncSession, caller: Caller, organisation_id: UUID) -> tables.Organisation:
     """Return an organisation that a caller may see; raises `NotFound`."""
-    row = tables.Organisation
-    found = await session.scalar(select(row).where(row.id == organisation_id, _of_theirs(caller)))
-    if found is None:
-        raise NotFound
-    return found
+    return await found(session, tables.Organisation, organisation_id, _of_theirs(caller))
 
 
 async def site(session: AsyncSession, caller: Caller, site_id: UUID) -> tables.Site:
     """Return a site that a caller may see; raises `NotFound`."""
-    found = await session.get(tables.Site, site_id) if caller.may_see(site_id) else None
-    if found is None:
-        raise NotFound
-    return found
+    return await found(session, tables.Site, site_id, caller.theirs(tables.Site.id))
 
 
 async def organisation_to_change(session: AsyncSession, caller: Caller, organisation_id: UUID) -> tables.Organisation:
     """Return an organisation, held until the transaction ends; raises `NotFound`."""
-    row = tables.Organisation
-    query = select(row).where(row.id == organisation_id, _of_theirs(caller))
-    found = await session.scalar(query.with_for_update(of=row))
-    if found is None:
-        raise NotFound
-    return found
+    return await found(session, tables.Organisation, organisation_id, _of_theirs(caller), held=True)
 
 
 async def site_to_change(session: AsyncSession, caller: Caller, site_id: UUID) -> tables.Site:
@@ -67,13 +55,10 @@ async def site_to_change(session: AsyncSession, caller: Caller, site_id: UUID) -
     Its organisation is held first, as a change of that one does it, so that two changes never wait for each other.
     """
     row, organisation = tables.Site, tables.Organisation
-    own = (row.id == site_id, caller.theirs(row.id))
-    joined = select(organisation.id).join(row, row.organisation_id == organisation.id).where(*own)
+    theirs = caller.theirs(row.id)
+    joined = select(organisation.id).join(row, row.organisation_id == organisation.id).where(row.id == site_id, theirs)
     await session.execute(joined.with_for_update(read=True, of=organisation))
-    found = await session.scalar(select(row).where(*own).with_for_update())
-    if found is None:
-        raise NotFound
-    return found
+    return await found(session, row, site_id, theirs, held=True)
 
 
 def _of_theirs(caller: Caller) -> ColumnElement[bool]:

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.sites import tables
+from services.sites.queries.finding import found
 from services.sites.queries.listing import listed
 from services.sites.schemas.sessions import Attendance, Session, SessionFilters
 from shared.auth import Caller
 from shared.days import LONDON
 from shared.paging import Page
-from shared.problems import NotFound
 
 Fields = Mapping[str, Any]
 
@@ -32,20 +32,13 @@ def shown_session(row: tables.CommunitySession | Fields) -> Session:
 async def session_of(session: AsyncSession, caller: Caller, session_id: UUID) -> tables.CommunitySession:
     """Return a session of a site of theirs; raises `NotFound`."""
     row = tables.CommunitySession
-    found = await session.scalar(select(row).where(row.id == session_id, caller.theirs(row.site_id)))
-    if found is None:
-        raise NotFound
-    return found
+    return await found(session, row, session_id, caller.theirs(row.site_id))
 
 
 async def session_to_change(session: AsyncSession, caller: Caller, session_id: UUID) -> tables.CommunitySession:
     """Return a session of a site of theirs, held until the transaction ends; raises `NotFound`."""
     row = tables.CommunitySession
-    theirs = select(row).where(row.id == session_id, caller.theirs(row.site_id))
-    found = await session.scalar(theirs.with_for_update())
-    if found is None:
-        raise NotFound
-    return found
+    return await found(session, row, session_id, caller.theirs(row.site_id), held=True)
 
 
 async def sessions(session: AsyncSession, caller: Caller, filters: SessionFilters) -> Page[Session]:
